@@ -1,0 +1,167 @@
+//! The two traits that a cloud implements.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ProviderError;
+use crate::finding::Finding;
+use crate::graph::Graph;
+use crate::identity::{ClusterIdentity, DeploymentId};
+use crate::kind::Kind;
+use crate::observation::{Leftover, Observation};
+use crate::operation::{Operation, Progress, Submitted, Ticket};
+use crate::plan::Plan;
+use crate::resource::ResourceId;
+use crate::spec::{ClusterSpec, SpecErrors};
+use crate::value::Attributes;
+
+/// How a provider is found and opened: one line in the registry of the program.
+#[async_trait]
+pub trait ProviderFactory: Send + Sync {
+    /// The provider's name, as written in a specification.
+    fn name(&self) -> &'static str;
+
+    /// The JSON schema of the provider's own table in the specification.
+    fn options_schema(&self) -> schemars::Schema;
+
+    /// Opens the provider for one cluster: decodes its options and prepares clients. Sends no request.
+    async fn open(&self, spec: &ClusterSpec) -> Result<Arc<dyn Provider>, OpenError>;
+}
+
+/// Why a provider could not be opened.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The provider's part of the specification is wrong.
+    #[error(transparent)]
+    Spec(#[from] SpecErrors),
+    /// The provider's surroundings are wrong, for example no region or no program.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+}
+
+/// One platform, opened for one cluster: spec in, graph and access out.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// The provider's name, as written in a specification.
+    fn name(&self) -> &str;
+
+    /// Reads what the graph depends on beyond the specification (zones, offerings, versions, the caller) and settles
+    /// choices that must not change later: what `observation` already shows is kept.
+    async fn survey(&self, observation: &Observation) -> Result<Facts, ProviderError>;
+
+    /// Builds the graph. Pure: the same specification and facts give the same graph.
+    fn graph(&self, spec: &ClusterSpec, facts: &Facts) -> Result<Graph, SpecErrors>;
+
+    /// Checks whether `plan` can succeed, by reads alone, and reports everything it finds.
+    async fn preflight(
+        &self,
+        spec: &ClusterSpec,
+        facts: &Facts,
+        plan: &Plan,
+        observation: &Observation,
+    ) -> Vec<Finding>;
+
+    /// The backends that carry out the plan. Their kinds do not overlap.
+    fn backends(&self) -> Vec<Arc<dyn Backend>>;
+
+    /// How to reach the cluster, once its control plane is usable; [`None`] before.
+    fn access(&self, observation: &Observation) -> Option<Access>;
+}
+
+/// What a provider read and chose before it builds the graph, with the reasons for the choices.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Facts {
+    /// The facts by name; each provider documents its own.
+    pub values: Attributes,
+    /// Choices and their runners-up, to be shown with the plan.
+    pub explanations: Vec<String>,
+    /// What a person should know though nothing is wrong.
+    pub warnings: Vec<String>,
+    /// Prices, for the cost lines of a plan. Unknown prices are absent.
+    pub cost: Option<Cost>,
+}
+
+/// What a cluster costs per hour, in thousandths of a US dollar.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cost {
+    /// With every worker pool at its minimum.
+    pub idle_millidollars_per_hour: u64,
+    /// With every worker pool at its maximum.
+    pub maximum_millidollars_per_hour: u64,
+    /// Where and when the prices held, and what they leave out.
+    pub basis: String,
+}
+
+/// One API through which resources are read and changed.
+#[async_trait]
+pub trait Backend: Send + Sync {
+    /// The kinds of resources this backend looks after.
+    fn kinds(&self) -> &'static [Kind];
+
+    /// Reads what is there, by ownership tag *and* by deterministic name. What cannot be read becomes a gap; only a
+    /// failure that leaves nothing to report (no credentials) is an error.
+    async fn observe(&self, scope: &Scope) -> Result<Observation, ProviderError>;
+
+    /// Makes exactly one mutating call and never waits. Deleting what is gone is success.
+    async fn submit(&self, operation: &Operation) -> Result<Submitted, ProviderError>;
+
+    /// Asks how far an accepted operation is. Never changes anything.
+    async fn poll(&self, ticket: &Ticket) -> Result<Progress, ProviderError>;
+
+    /// Looks, after a removal, for what may have been left behind.
+    async fn audit(&self, identity: &ClusterIdentity) -> Result<Vec<Leftover>, ProviderError>;
+}
+
+/// What to observe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything of the cluster. With a deployment, resources of other deployments are foreign; without, every resource
+    /// that carries the cluster's tag is reported as ours with the deployment it names.
+    Cluster {
+        /// The deployment, when it is known.
+        deployment: Option<DeploymentId>,
+    },
+    /// One resource: the cheapest reads that tell whether it exists and what it looks like.
+    Resource {
+        /// Its name in the graph.
+        id: ResourceId,
+        /// The deployment that may own it.
+        deployment: DeploymentId,
+        /// Its wanted or last observed attributes, without references; they name its parent.
+        attributes: Attributes,
+        /// The cloud's own identifier, when it is known.
+        physical_id: Option<String>,
+    },
+}
+
+/// How to reach a cluster's Kubernetes API: the content of a kubeconfig.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Access {
+    /// The API server's URL.
+    pub server: String,
+    /// The certificate authority's certificate, base64.
+    pub certificate_authority: String,
+    /// The context's name, for example `howso@us-east-1.eks`.
+    pub context: String,
+    /// The program that prints a short-lived token. No credential is stored.
+    pub exec: ExecCredential,
+}
+
+/// A client-go credential plugin (`client.authentication.k8s.io/v1beta1`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExecCredential {
+    /// The program.
+    pub command: String,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Environment variables to set for it.
+    pub environment: Vec<(String, String)>,
+    /// What to do when the program is missing.
+    pub install_hint: String,
+}

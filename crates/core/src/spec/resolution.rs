@@ -1,0 +1,125 @@
+//! From layers to a specification, in one pass that reports everything.
+
+use serde_json::json;
+
+use crate::spec::build::Builder;
+use crate::spec::decode::decode_leaving_out;
+use crate::spec::defaults::{built_in_defaults, complete_worker_pools};
+use crate::spec::schema_cursor::SchemaCursor;
+use crate::spec::shape::{Findings, check_shape};
+use crate::spec::tree::{Node, Value};
+use crate::spec::{
+    ClusterSpec, KeyPath, Layers, Origin, ProviderSchemas, SpecDocument, SpecError, SpecErrorKind, SpecErrors,
+    SpecWarning, json_schema,
+};
+
+/// A specification, where its values came from, and what is odd about it.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The specification.
+    pub spec: ClusterSpec,
+    /// Where each value came from.
+    pub origins: Origins,
+    /// What is allowed but worth knowing.
+    pub warnings: Vec<SpecWarning>,
+}
+
+/// Where each value of a specification came from.
+#[derive(Clone, Debug)]
+pub struct Origins {
+    tree: Node,
+}
+
+/// One value of a specification and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explained {
+    /// Its key.
+    pub path: KeyPath,
+    /// Its value as TOML.
+    pub value: String,
+    /// What set it.
+    pub origin: Origin,
+}
+
+impl Origins {
+    /// What set the value at `path`, dotted.
+    pub fn get(&self, path: &str) -> Option<&Origin> {
+        self.tree.get(&KeyPath::dotted(path)).map(|node| &node.origin)
+    }
+
+    /// Every value with its origin, sorted by key.
+    pub fn explain(&self) -> Vec<Explained> {
+        let leaves = self.tree.leaves().into_iter();
+        let explained = |(path, node): (KeyPath, &Node)| Explained {
+            path,
+            value: node.to_toml_text(),
+            origin: node.origin.clone(),
+        };
+        leaves.map(explained).collect()
+    }
+}
+
+/// Puts the layers together and checks the result.
+///
+/// `providers` are the providers that exist, with the schemas of their options: their tables may be in the file, and
+/// keys that they do not know are reported here with everything else. Whether the chosen provider exists is for the
+/// registry to say; its table is accepted either way.
+pub fn resolve(layers: &Layers, providers: &ProviderSchemas) -> Result<Resolved, SpecErrors> {
+    let schema = schema_for(layers, providers);
+    let mut tree = layers.merge_over(built_in_defaults(), &SchemaCursor::new(&schema));
+    complete_worker_pools(&mut tree);
+
+    let mut findings = check_shape(&mut tree, &schema, &KeyPath::root());
+    refuse_keys_in_wrong_layers(layers, &mut findings);
+
+    let mut shared = tree.clone();
+    let document_schema = schemars::schema_for!(SpecDocument).to_value();
+    let keys = SchemaCursor::new(&document_schema);
+    if let Value::Table(table) = &mut shared.value {
+        table.retain(|key, _| keys.property(key).is_some());
+    }
+    let document = decode_leaving_out::<SpecDocument>(&mut shared, &KeyPath::root(), &mut findings).unwrap_or_default();
+
+    let built = Builder::new(&tree, &findings.removed).build(&document);
+    let mut errors = findings.errors;
+    errors.extend(built.errors);
+    SpecErrors::check(errors)?;
+    let spec = built.spec.expect("a specification without errors is complete");
+    Ok(Resolved { spec, origins: Origins { tree }, warnings: built.warnings })
+}
+
+/// The schema of the whole document. A provider that is chosen but not known has a table that may hold anything.
+fn schema_for(layers: &Layers, providers: &ProviderSchemas) -> serde_json::Value {
+    let mut schema = json_schema(providers);
+    let path = KeyPath::dotted("provider");
+    let chosen = layers.highest(&path).or_else(|| layers.in_profiles(&path).pop());
+    if let Some(Value::String(name) | Value::Text(name)) = chosen.map(|node| &node.value) {
+        let properties = schema.pointer_mut("/properties").and_then(serde_json::Value::as_object_mut);
+        if let Some(properties) = properties {
+            properties.entry(name.as_str()).or_insert(json!({ "type": "object" }));
+        }
+    }
+    schema
+}
+
+/// Keys that are valid, but not in every layer.
+fn refuse_keys_in_wrong_layers(layers: &Layers, findings: &mut Findings) {
+    let mut refuse = |path: &KeyPath, node: &Node, message: &str, hint: &str| {
+        findings.errors.push(SpecError {
+            kind: SpecErrorKind::NotAllowedHere,
+            path: path.clone(),
+            message: message.to_owned(),
+            hint: Some(hint.to_owned()),
+            origin: Some(node.key_origin.clone()),
+        });
+    };
+    let open = KeyPath::dotted("allow_open_endpoint");
+    for node in layers.in_texts(&open) {
+        let hint = "say it each time, with --allow-open-endpoint or HOWSO_INFRA_ALLOW_OPEN_ENDPOINT=true";
+        refuse(&open, node, "an API that is open to the whole internet is not permitted by a file", hint);
+    }
+    let profile = KeyPath::dotted("profile");
+    for node in layers.in_profiles(&profile) {
+        refuse(&profile, node, "a profile cannot build on another profile", "leave it out");
+    }
+}
