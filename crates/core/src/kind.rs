@@ -65,6 +65,24 @@ pub struct InPlace {
     pub progression: Progression,
     /// Outputs that this call changes; whatever refers to them changes afterwards.
     pub changes_outputs: &'static [&'static str],
+    /// What the field must be before the resource can be deleted: a protection that must be off. Where the cloud does not
+    /// report the field, the deletion is tried as it is.
+    pub before_delete: Option<bool>,
+}
+
+impl InPlace {
+    /// A field that `call` sets and the create call carries.
+    pub const fn by(call: CallName) -> Self {
+        Self {
+            call,
+            remove_call: None,
+            keys: Keys::All,
+            carried: Carried::ByCreate,
+            progression: Progression::Direct,
+            changes_outputs: &[],
+            before_delete: None,
+        }
+    }
 }
 
 /// Which keys of a map field are compared.
@@ -97,38 +115,17 @@ pub enum Progression {
 impl FieldRule {
     /// A field that `call` changes on the living resource and that the create call carries.
     pub const fn in_place(call: CallName) -> Self {
-        Self::InPlace(InPlace {
-            call,
-            remove_call: None,
-            keys: Keys::All,
-            carried: Carried::ByCreate,
-            progression: Progression::Direct,
-            changes_outputs: &[],
-        })
+        Self::InPlace(InPlace::by(call))
     }
 
     /// A field that `call` sets right after creation, because the create call cannot carry it.
     pub const fn after_create(call: CallName) -> Self {
-        Self::InPlace(InPlace {
-            call,
-            remove_call: None,
-            keys: Keys::All,
-            carried: Carried::AfterCreate,
-            progression: Progression::Direct,
-            changes_outputs: &[],
-        })
+        Self::InPlace(InPlace { carried: Carried::AfterCreate, ..InPlace::by(call) })
     }
 
     /// Tags: carried by the create call, added by `call`; tags of others stay.
     pub const fn tags(call: CallName) -> Self {
-        Self::InPlace(InPlace {
-            call,
-            remove_call: None,
-            keys: Keys::Declared,
-            carried: Carried::ByCreate,
-            progression: Progression::Direct,
-            changes_outputs: &[],
-        })
+        Self::InPlace(InPlace { keys: Keys::Declared, ..InPlace::by(call) })
     }
 }
 

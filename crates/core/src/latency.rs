@@ -58,15 +58,20 @@ impl Latency {
     /// How long to wait before the next poll of an operation that has run for `elapsed`.
     ///
     /// `√(2c / h(t))` with the hazard rate h of the log-normal distribution, clamped to `bounds` (Keller, Management
-    /// Science 21(3), 1974).
+    /// Science 21(3), 1974). The rate is that at the end of the wait: an operation of one second has a rate of almost
+    /// nothing when it begins, and must not be looked at only after the longest interval because of that.
     pub fn poll_interval(self, elapsed: Duration, bounds: PollBounds) -> Duration {
-        let hazard = self.hazard_per_sec(elapsed.as_secs_f64());
-        let seconds = (2.0 * POLL_COST_SECS / hazard).sqrt();
-        if seconds.is_finite() {
-            Duration::from_secs_f64(seconds.min(86_400.0)).clamp(bounds.min, bounds.max)
-        } else {
-            bounds.max
+        let mut wait = bounds.min.max(Duration::from_millis(1));
+        while wait < bounds.max && self.interval_at(elapsed + wait).is_none_or(|interval| interval > wait) {
+            wait = wait.mul_f64(1.1);
         }
+        wait.min(bounds.max)
+    }
+
+    /// The best interval between two polls around `elapsed`; [`None`] when it is longer than any bound.
+    fn interval_at(self, elapsed: Duration) -> Option<Duration> {
+        let seconds = (2.0 * POLL_COST_SECS / self.hazard_per_sec(elapsed.as_secs_f64())).sqrt();
+        (seconds < 86_400.0).then(|| Duration::from_secs_f64(seconds))
     }
 
     /// The rate at which an operation that has not ended after `elapsed_secs` ends now.
@@ -125,6 +130,14 @@ mod tests {
         }
         assert!(polls <= 60.0, "{polls} polls on average");
         assert!(delay_secs <= 4.0, "seen {delay_secs} s late on average");
+    }
+
+    #[test]
+    fn an_operation_that_ends_soon_is_seen_soon() {
+        for (median_secs, truth_secs) in [(1.0, 0.8), (1.0, 2.0), (5.0, 4.0), (20.0, 19.0)] {
+            let (_, delay_secs) = simulate(Latency::new(median_secs, 0.4), truth_secs);
+            assert!(delay_secs <= 1.0 + median_secs / 4.0, "seen {delay_secs} s late at {truth_secs} s");
+        }
     }
 
     #[test]

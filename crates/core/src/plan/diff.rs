@@ -95,6 +95,23 @@ pub(super) fn after_creation(kind: &Kind, desired: &Attributes) -> Vec<Call> {
     calls.into_values().collect()
 }
 
+/// Returns the calls without which the resource cannot be deleted.
+pub(super) fn before_deletion(kind: &Kind, observed: &Attributes) -> Vec<Call> {
+    let mut calls = Vec::new();
+    for (field, rule) in kind.fields {
+        let FieldRule::InPlace(InPlace { before_delete: Some(needed), call, changes_outputs, .. }) = rule else {
+            continue;
+        };
+        let Some(present) = observed.get(*field).and_then(Value::as_bool) else { continue };
+        if present != *needed {
+            let change =
+                FieldChange { field: (*field).to_owned(), from: Some(Value::Bool(present)), to: Value::Bool(*needed) };
+            calls.push(Call { name: call, changes: vec![change], changes_outputs });
+        }
+    }
+    calls
+}
+
 fn is_equal(rule: FieldRule, wanted: &Value, present: &Value) -> bool {
     match (rule, wanted, present) {
         (FieldRule::InPlace(InPlace { keys: Keys::Declared, .. }), Value::Map(wanted), Value::Map(present)) => {

@@ -2,7 +2,8 @@
 
 use crate::kind::Removal;
 use crate::observation::{Observed, Status};
-use crate::plan::steps::Steps;
+use crate::plan::diff;
+use crate::plan::steps::{Steps, changes_of};
 use crate::plan::{Change, Decision, PlanInput, Reason};
 use crate::resource::ResourceId;
 
@@ -28,17 +29,19 @@ fn remove<'a, 'b>(
     for id in &ids {
         let ours: Vec<&Observed> = input.observation.ours(id).collect();
         let Some(kind) = input.kinds.get(id.kind()).filter(|_| !ours.is_empty()) else { continue };
+        let mut changes = Vec::new();
         let (change, reason) = if let Some(gap) = input.observation.gap(id.kind()) {
             (Change::Blocked, Reason::Gap { error: gap.error.clone() })
         } else if let Some(parent) = goes_with(kind.removal, &ids, &ours, input) {
             (Change::Delete, Reason::GoesWith { kind: parent.to_owned() })
         } else {
             for observed in ours {
+                changes.extend(changes_of(&diff::before_deletion(kind, &observed.attributes)));
                 steps.delete(kind, id, observed, reason.clone());
             }
             (Change::Delete, reason.clone())
         };
-        report.push(Decision { resource: (*id).clone(), change, reason, changes: Vec::new(), unverified: Vec::new() });
+        report.push(Decision { resource: (*id).clone(), change, reason, changes, unverified: Vec::new() });
     }
     report.extend(blind_spots(input, &report));
     report

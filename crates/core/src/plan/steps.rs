@@ -7,7 +7,7 @@ use crate::kind::Kind;
 use crate::latency::Latency;
 use crate::observation::Observed;
 use crate::operation::FieldChange;
-use crate::plan::diff::Call;
+use crate::plan::diff::{self, Call};
 use crate::plan::{Action, PlanInput, Reason, Step, StepId};
 use crate::resource::ResourceId;
 use crate::value::{Attributes, Value};
@@ -87,17 +87,24 @@ impl<'a> Steps<'a> {
         id
     }
 
-    /// Adds a deletion; [`Steps::order_deletions`] gives it its place.
+    /// Adds a deletion, after the calls that must come before it; [`Steps::order_deletions`] gives it its place.
     pub(super) fn delete(&mut self, kind: &Kind, resource: &ResourceId, observed: &Observed, reason: Reason) -> StepId {
         let (physical_id, attributes) = (observed.physical_id.clone(), observed.attributes.clone());
+        let mut after = BTreeSet::new();
         let action = match observed.status {
             crate::Status::Deleting => Action::AwaitGone { physical_id, attributes },
             crate::Status::Ready
             | crate::Status::Pending { .. }
             | crate::Status::Failed { .. }
-            | crate::Status::Degraded { .. } => Action::Delete { physical_id, attributes },
+            | crate::Status::Degraded { .. } => {
+                for call in diff::before_deletion(kind, &observed.attributes) {
+                    let (wanted, reason) = (observed.attributes.clone(), reason.clone());
+                    after = BTreeSet::from([self.update(kind, resource, Some(observed), call, wanted, reason, after)]);
+                }
+                Action::Delete { physical_id, attributes }
+            }
         };
-        let id = self.add(kind, resource, action, reason, BTreeSet::new(), kind.delete);
+        let id = self.add(kind, resource, action, reason, after, kind.delete);
         self.uses.insert(id, texts(&observed.attributes));
         id
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::identity::{ClusterIdentity, DeploymentId, Generation, digest};
-use crate::kind::{Carried, CreateSafety, FieldRule, InPlace, Keys, Kind, Progression, Removal};
+use crate::kind::{CreateSafety, FieldRule, InPlace, Kind, Progression, Removal};
 use crate::observation::{Gap, Observation, Observed, Ownership, Status};
 use crate::plan::{Action, Change, Kinds, PendingCreate, Plan, PlanInput, Reason, Replacement, plan_down, plan_up};
 use crate::value::{Attributes, Value, resolve_all};
@@ -31,15 +31,6 @@ const fn rule(base: FieldRule, change: InPlace) -> FieldRule {
     }
 }
 
-const DIRECT: InPlace = InPlace {
-    call: "",
-    remove_call: None,
-    keys: Keys::All,
-    carried: Carried::ByCreate,
-    progression: Progression::Direct,
-    changes_outputs: &[],
-};
-
 const KINDS: &[Kind] = &[
     Kind {
         name: "toy/network",
@@ -56,7 +47,10 @@ const KINDS: &[Kind] = &[
         name: "toy/template",
         fields: &[(
             "size",
-            rule(FieldRule::in_place(""), InPlace { call: "new-version", changes_outputs: &["version"], ..DIRECT }),
+            rule(
+                FieldRule::in_place(""),
+                InPlace { call: "new-version", changes_outputs: &["version"], ..InPlace::by("") },
+            ),
         )],
         deleted_after: &["toy/machine"],
         ..BASE
@@ -65,19 +59,26 @@ const KINDS: &[Kind] = &[
         name: "toy/machine",
         fields: &[
             ("network", FieldRule::Replace),
+            (
+                "locked",
+                rule(FieldRule::in_place(""), InPlace { call: "lock", before_delete: Some(false), ..InPlace::by("") }),
+            ),
             ("template_version", FieldRule::in_place("roll")),
             ("min", FieldRule::in_place("scale")),
             ("max", FieldRule::in_place("scale")),
             ("live", FieldRule::Ignore),
             (
                 "labels",
-                rule(FieldRule::in_place(""), InPlace { call: "label", remove_call: Some("unlabel"), ..DIRECT }),
+                rule(
+                    FieldRule::in_place(""),
+                    InPlace { call: "label", remove_call: Some("unlabel"), ..InPlace::by("") },
+                ),
             ),
             (
                 "version",
                 rule(
                     FieldRule::in_place(""),
-                    InPlace { call: "upgrade", progression: Progression::MinorVersions, ..DIRECT },
+                    InPlace { call: "upgrade", progression: Progression::MinorVersions, ..InPlace::by("") },
                 ),
             ),
         ],
@@ -536,4 +537,32 @@ fn the_expected_duration_is_the_longest_path() {
     let plan = World::empty().up();
     // network, its resolver, machine, part: four seconds one after the other; the template stands beside them.
     assert!((plan.expected_secs() - 4.0).abs() < 1e-9, "{}", plan.expected_secs());
+}
+
+#[test]
+fn a_protected_resource_loses_its_protection_before_it_is_deleted() {
+    let mut world = World::built();
+    see(&mut world.observation, &machine("a")).attributes.insert("locked".to_owned(), Value::Bool(true));
+    let plan = world.down();
+    let of_machine = |action: fn(&Action) -> bool| {
+        plan.steps
+            .iter()
+            .find(|step| step.resource == machine("a") && action(&step.action))
+            .expect("the step is planned")
+    };
+    let unlock = of_machine(|action| matches!(action, Action::Update { call, .. } if call == "lock"));
+    let delete = of_machine(|action| matches!(action, Action::Delete { .. }));
+    assert!(delete.depends_on.contains(&unlock.id));
+    let decision = plan.report.iter().find(|decision| decision.resource == machine("a")).unwrap();
+    assert_eq!(decision.changes[0].field, "locked");
+    world.apply(&plan);
+    assert!(world.down().is_empty());
+}
+
+#[test]
+fn a_protection_that_is_off_or_not_reported_takes_no_step() {
+    let mut world = World::built();
+    let steps = world.down().steps.len();
+    see(&mut world.observation, &machine("a")).attributes.insert("locked".to_owned(), Value::Bool(false));
+    assert_eq!(world.down().steps.len(), steps);
 }

@@ -12,13 +12,13 @@ use crate::spec::names::check_tag_value;
 use crate::spec::tree::Node;
 use crate::spec::{
     ApiAccess, ClusterSpec, ControlPlaneLog, ControlPlaneLogs, EngineDocument, EngineSettings, Invalid,
-    JournalLocation, KeyPath, KubernetesSpec, NetworkSpec, Origin, ProviderName, ProviderOptions, SpecDocument,
+    JournalLocation, KeyPath, KubernetesSpec, Layer, NetworkSpec, Origin, ProviderName, ProviderOptions, SpecDocument,
     SpecError, SpecErrorKind, SpecWarning, SpecWarningKind, TagKey, ZoneCount,
 };
 
 /// What became of a document.
 pub(crate) struct Built {
-    /// The specification; [`None`] when anything is wrong with it.
+    /// The specification, as far as it could be put together: [`Some`] when there are no errors, and then complete.
     pub(crate) spec: Option<ClusterSpec>,
     pub(crate) errors: Vec<SpecError>,
     pub(crate) warnings: Vec<SpecWarning>,
@@ -49,6 +49,7 @@ impl<'a> Builder<'a> {
         let name = self.required_text(&at("name"), document.name.as_deref());
         let provider: Option<ProviderName> = self.required_text(&at("provider"), document.provider.as_deref());
         let location = self.required_text(&at("region"), document.region.as_deref());
+        let profile = self.required(&at("profile"), document.profile.clone());
         let zones = self.required(&at("zones"), document.zones);
         let zones = zones.and_then(|zones| self.accept(&at("zones"), ZoneCount::new(zones)));
         let kubernetes = self.kubernetes(document);
@@ -66,7 +67,7 @@ impl<'a> Builder<'a> {
         Some(ClusterSpec {
             name: name?,
             location: location?,
-            profile: document.profile.clone().unwrap_or_else(|| crate::spec::DEFAULT_PROFILE.to_owned()),
+            profile: profile?,
             zones: zones?,
             kubernetes: kubernetes?,
             api_access: api_access?,
@@ -77,7 +78,7 @@ impl<'a> Builder<'a> {
             autoscaler: autoscaler?.into(),
             addons: addons?.into(),
             tags,
-            journal: journal?,
+            journal,
             engine: engine?,
             provider_options: ProviderOptions::new(provider.clone()?, options),
             provider: provider?,
@@ -168,11 +169,12 @@ impl<'a> Builder<'a> {
         tags
     }
 
-    fn journal(&mut self, text: Option<&str>) -> Option<Option<JournalLocation>> {
+    /// [`None`] for the local state directory; also when the place is wrong, which is reported.
+    fn journal(&mut self, text: Option<&str>) -> Option<JournalLocation> {
         let path = KeyPath::dotted("journal");
         match self.required(&path, text)? {
-            "local" => Some(None),
-            url => self.accept(&path, url.parse()).map(Some),
+            "local" => None,
+            url => self.accept(&path, url.parse()),
         }
     }
 
@@ -248,10 +250,18 @@ impl Builder<'_> {
                 path: path.clone(),
                 message: "this is required".to_owned(),
                 hint: Some(format!("set it in the file, with {flag}, or as HOWSO_INFRA_{variable}")),
-                origin: None,
+                origin: self.enclosing_origin(path),
             });
         }
         value
+    }
+
+    /// What set the table in which `path` is missing; [`None`] when that is the whole document or built in.
+    fn enclosing_origin(&self, path: &KeyPath) -> Option<Origin> {
+        let (_, outer) = path.segments().split_last()?;
+        let enclosing: KeyPath = outer.iter().cloned().collect();
+        let node = self.tree.get(&enclosing).filter(|_| !outer.is_empty())?;
+        (node.key_origin != Origin::built_in()).then(|| node.key_origin.clone())
     }
 
     fn required_text<T: FromStr<Err = Invalid>>(&mut self, path: &KeyPath, text: Option<&str>) -> Option<T> {
@@ -343,12 +353,15 @@ impl Builder<'_> {
         }
         let text = |path: &KeyPath| self.tree.get(path).map_or_else(String::new, Node::to_toml_text);
         let rank = |path: &KeyPath| self.origin(path).map_or(0, |origin| origin.layer.rank());
-        let message = format!("{high_path} ({}) is less than {low_path} ({})", text(high_path), text(low_path));
-        let (path, other) =
-            if rank(low_path) > rank(high_path) { (low_path, high_path) } else { (high_path, low_path) };
+        let (path, relation, other) = if rank(low_path) > rank(high_path) {
+            (low_path, "more", high_path)
+        } else {
+            (high_path, "less", low_path)
+        };
+        let message = format!("{} is {relation} than {other} ({})", text(path), text(other));
         let hint = match self.origin(other) {
-            Some(origin) => format!("{other} is set by {origin}"),
-            None => format!("change {other} too"),
+            Some(origin) if origin.layer != Layer::Default => format!("{other} is set by {origin}"),
+            Some(_) | None => format!("{other} is built in; set it too"),
         };
         self.error(SpecErrorKind::Conflict, path, message, hint);
     }

@@ -21,7 +21,7 @@ pub struct ClusterSpec {
     pub provider: ProviderName,
     /// Where on the platform (`region` in the file).
     pub location: Location,
-    /// The profile that the rest builds on: a name or a path, as the user wrote it.
+    /// The name of the profile that the rest builds on.
     pub profile: String,
     /// Over how many zones the cluster is spread.
     pub zones: ZoneCount,

@@ -5,6 +5,7 @@ use crate::spec::{Layer, Origin};
 
 /// Defaults of keys that exist once.
 const DEFAULTS: &str = r#"
+profile = "small"
 zones = 3
 deletion_protection = true
 journal = "local"
@@ -82,6 +83,13 @@ pub(crate) fn complete_worker_pools(tree: &mut Node) {
 mod tests {
     use super::*;
     use crate::spec::KeyPath;
+
+    #[test]
+    fn the_default_profile_is_the_one_that_is_looked_up() {
+        let defaults = built_in_defaults();
+        let node = defaults.get(&KeyPath::dotted("profile")).unwrap();
+        assert_eq!(node.to_json(), serde_json::json!(crate::spec::DEFAULT_PROFILE));
+    }
 
     #[test]
     fn a_pool_keeps_what_it_says_and_gets_the_rest() {

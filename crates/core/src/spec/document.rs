@@ -3,7 +3,6 @@
 //! Nothing is required here, because each layer gives a part. Bounds and accepted values that a schema can say are in the
 //! schema and are checked along it; the rest is checked when a [`ClusterSpec`](crate::spec::ClusterSpec) is built.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -23,20 +22,20 @@ pub struct SpecDocument {
     /// hyphen. Required.
     #[schemars(regex(pattern = "^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"))]
     pub name: Option<String>,
-    /// The platform, for example "eks". Required.
+    /// The platform, for example `"eks"`. Required.
     #[schemars(regex(pattern = "^[a-z][a-z0-9-]*$"))]
     pub provider: Option<String>,
-    /// Where, in the platform's own words, for example "us-east-1". Required.
+    /// Where, in the platform's own words, for example `"us-east-1"`. Required.
     #[schemars(regex(pattern = "^[a-z0-9-]+$"))]
     pub region: Option<String>,
-    /// The profile to build on: "small", "medium", "large", the name of a profile of your own, or a path.
+    /// The profile to build on: `"small"`, `"medium"`, `"large"`, the name of a profile of your own, or a path.
     pub profile: Option<String>,
     /// Over how many zones the cluster is spread.
     #[schemars(range(min = 1, max = 3))]
     pub zones: Option<u64>,
     /// Whether the platform is told to refuse deletion of the cluster.
     pub deletion_protection: Option<bool>,
-    /// Where the journal of runs is kept: "local" (the state directory of this machine), or "s3://bucket/prefix" when
+    /// Where the journal of runs is kept: `"local"` (the state directory of this machine), or `"s3://bucket/prefix"` when
     /// a team shares the cluster.
     pub journal: Option<String>,
     /// Permits an API endpoint that is open to the whole internet. Not accepted in a file: only as a flag or in the
@@ -51,7 +50,7 @@ pub struct SpecDocument {
     /// The pool of the platform's own services.
     pub core: CoreDocument,
     /// The pools of the trainees, by name: a lower-case letter, then up to 11 lower-case letters and digits. The pool
-    /// "default" is called "worker" on the platform.
+    /// `"default"` is called `"worker"` on the platform.
     pub workers: BTreeMap<String, WorkerDocument>,
     /// The cluster autoscaler.
     pub autoscaler: AutoscalerDocument,
@@ -65,15 +64,15 @@ pub struct SpecDocument {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct KubernetesDocument {
-    /// The minor version, for example "1.34". Without it: the newest in standard support when the cluster is created,
+    /// The minor version, for example `"1.34"`. Without it: the newest in standard support when the cluster is created,
     /// then the one it has.
     #[schemars(regex(pattern = "^[0-9]+\\.[0-9]+$"))]
     pub version: Option<String>,
-    /// Who reaches the Kubernetes API from outside: "auto" (your own address, when it can be found out), "private"
-    /// (nobody), or a list of networks such as ["203.0.113.0/24"].
+    /// Who reaches the Kubernetes API from outside: `"auto"` (your own address, when it can be found out), `"private"`
+    /// (nobody), or a list of networks such as `["203.0.113.0/24"]`.
     #[schemars(schema_with = "api_access_schema")]
     pub api_access: Option<Words>,
-    /// Which logs of the control plane are kept: "all", "none", or a list of types.
+    /// Which logs of the control plane are kept: `"all"`, `"none"`, or a list of types.
     #[schemars(schema_with = "control_plane_logs_schema")]
     pub control_plane_logs: Option<Words>,
 }
@@ -118,7 +117,7 @@ pub struct WorkerDocument {
     pub spot: Option<bool>,
     /// Labels of each node.
     pub labels: BTreeMap<String, String>,
-    /// Taints of each node as "key=value:NoSchedule", beside `howso.com/nodetype=worker:NoSchedule`.
+    /// Taints of each node as `"key=value:NoSchedule"`, beside `howso.com/nodetype=worker:NoSchedule`.
     pub taints: Vec<String>,
 }
 
@@ -129,13 +128,15 @@ pub struct MachineDocument {
     /// Virtual CPUs, at least.
     #[schemars(range(min = 1, max = 1024))]
     pub cpu: Option<u64>,
-    /// Memory, at least: "32Gi", "64GiB", "512Mi".
+    /// Memory, at least: `"32Gi"`, `"64GiB"`, `"512Mi"`.
     #[schemars(regex(pattern = "^[0-9]+(Mi|Gi|Ti)B?$"))]
+    #[schemars(example = "32Gi")]
     pub memory: Option<String>,
-    /// The processor architecture: "x86_64" (also "amd64") or "arm64" (also "aarch64").
+    /// The processor architecture: `"x86_64"` (also `"amd64"`) or `"arm64"` (also `"aarch64"`).
     pub architecture: Option<String>,
-    /// The size of the disk: "100Gi". 20Gi to 16384Gi.
+    /// The size of the disk: `"100Gi"`. 20Gi to 16384Gi.
     #[schemars(regex(pattern = "^[0-9]+(Mi|Gi|Ti)B?$"))]
+    #[schemars(example = "100Gi")]
     pub disk: Option<String>,
     /// Instance types to use, best first. They replace the choice by `cpu` and `memory`.
     pub types: Vec<String>,
@@ -149,24 +150,30 @@ pub struct AutoscalerDocument {
     pub enabled: Option<bool>,
 }
 
-/// How the engine runs. Durations are written "30s", "500ms", "2m".
+/// How the engine runs. Durations are written `"30s"`, `"500ms"`, `"2m"`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EngineDocument {
     /// The longest that one request may take: 10ms to 10m.
+    #[schemars(example = "30s")]
     pub request_timeout: Option<String>,
     /// The shortest pause between two looks at an operation: 1ms to 1m.
+    #[schemars(example = "1s")]
     pub poll_interval_min: Option<String>,
     /// The longest pause between two looks at an operation: 1ms to 10m, at least `poll_interval_min`.
+    #[schemars(example = "15s")]
     pub poll_interval_max: Option<String>,
     /// The pause before the first retry, doubled by each one: 1ms to 1m.
+    #[schemars(example = "1s")]
     pub retry_delay_base: Option<String>,
     /// The longest pause before a retry: 1ms to 10m, at least `retry_delay_base`.
+    #[schemars(example = "20s")]
     pub retry_delay_max: Option<String>,
     /// How often a call is tried in all.
     #[schemars(range(min = 1, max = 100))]
     pub retry_attempts: Option<u64>,
     /// How long a resource that was created may stay invisible to listings: 0s to 10m.
+    #[schemars(example = "10s")]
     pub visibility_window: Option<String>,
     /// The greatest number of requests in flight.
     #[schemars(range(min = 1, max = 64))]
@@ -203,16 +210,6 @@ impl<'de> Deserialize<'de> for Words {
         }
 
         deserializer.deserialize_any(WordsVisitor)
-    }
-}
-
-impl JsonSchema for Words {
-    fn schema_name() -> Cow<'static, str> {
-        "Words".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] })
     }
 }
 

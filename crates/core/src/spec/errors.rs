@@ -59,6 +59,15 @@ pub struct SpecError {
     pub origin: Option<Origin>,
 }
 
+impl SpecError {
+    /// An error about the value at `path`, dotted, whose place is not known yet: [`Origins::locate`] finds it.
+    ///
+    /// [`Origins::locate`]: crate::spec::Origins::locate
+    pub fn new(kind: SpecErrorKind, path: &str, message: impl Into<String>, hint: Option<String>) -> Self {
+        Self { kind, path: KeyPath::dotted(path), message: message.into(), hint, origin: None }
+    }
+}
+
 impl fmt::Display for SpecError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_line(formatter, self.origin.as_ref(), &self.path, &self.message, self.hint.as_deref())

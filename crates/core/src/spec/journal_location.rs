@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn other_places_are_refused_with_the_accepted_form() {
-        for text in ["", "gs://bucket", "file:///tmp", "S3://bucket", "bucket/prefix"] {
+        for text in ["", "gs://bucket", "file:///journals", "S3://bucket", "bucket/prefix"] {
             assert_eq!(text.parse::<JournalLocation>().unwrap_err().hint.as_deref(), Some(FORM), "{text}");
         }
         for text in [

@@ -64,10 +64,12 @@ fn check_label_value(text: &str) -> Result<(), Invalid> {
     if is_qualified_word(text) && text.len() <= 63 {
         return Ok(());
     }
-    Err(Invalid::new(
-        format!("`{text}` is not a label value"),
-        "1 to 63 letters, digits, `-`, `_` and `.`, beginning and ending with a letter or digit",
-    ))
+    let message = if text.is_empty() {
+        "the value may not be empty".to_owned()
+    } else {
+        format!("`{text}` is not a label value")
+    };
+    Err(Invalid::new(message, "1 to 63 letters, digits, `-`, `_` and `.`, beginning and ending with a letter or digit"))
 }
 
 impl LabelKey {

@@ -114,6 +114,14 @@ impl Layers {
         self.profiles.iter().filter_map(|layer| layer.get(path)).collect()
     }
 
+    /// The name of the profile that was added last.
+    pub(crate) fn profile_in_use(&self) -> Option<&str> {
+        match &self.profiles.last()?.origin.layer {
+            Layer::Profile { name, .. } => Some(name),
+            Layer::Default | Layer::File { .. } | Layer::Environment { .. } | Layer::Flag { .. } => None,
+        }
+    }
+
     /// All layers laid over `lowest`; texts without a type get the one that `cursor` accepts.
     pub(crate) fn merge_over(&self, lowest: Node, cursor: &SchemaCursor<'_>) -> Node {
         let upwards = [&self.profiles, &self.files, &self.environment, &self.flags];

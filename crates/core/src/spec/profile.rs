@@ -42,12 +42,11 @@ impl ProfileChoice {
 
     /// The error that there is no such profile among `known`.
     pub fn unknown<'a>(&self, known: impl IntoIterator<Item = &'a str> + Clone) -> SpecErrors {
-        let hint = match nearest(&self.name, known.clone()) {
-            Some(near) => format!("did you mean \"{near}\"?"),
-            None => {
-                let names: Vec<_> = known.into_iter().map(|name| format!("\"{name}\"")).collect();
-                format!("there are {}, and files by path", names.join(", "))
-            }
+        let hint = if let Some(near) = nearest(&self.name, known.clone()) {
+            format!("did you mean \"{near}\"?")
+        } else {
+            let names: Vec<_> = known.into_iter().map(|name| format!("\"{name}\"")).collect();
+            format!("there are {}, and files by path", names.join(", "))
         };
         SpecErrors::from(SpecError {
             kind: SpecErrorKind::UnknownProfile,

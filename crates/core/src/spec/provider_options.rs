@@ -100,6 +100,7 @@ mod tests {
     struct Options {
         vpc: Vpc,
         admins: Vec<Admin>,
+        roles: BTreeMap<String, Admin>,
         zones: BTreeMap<String, u8>,
         speed: Option<Speed>,
         addresses: Vec<std::net::Ipv4Addr>,
@@ -164,6 +165,12 @@ mod tests {
             ("eks.addresses[2]", InvalidValue),
         ];
         assert_eq!(errors(text), expected.map(|(path, kind)| (path.to_owned(), kind)));
+    }
+
+    #[test]
+    fn a_key_that_is_wrong_is_not_also_missing() {
+        assert_eq!(errors("roles = { a = { arn = 1 } }"), [("eks.roles.a.arn".to_owned(), SpecErrorKind::WrongType)]);
+        assert_eq!(errors("roles = { a = {} }"), [("eks.roles.a".to_owned(), SpecErrorKind::InvalidValue)]);
     }
 
     #[test]

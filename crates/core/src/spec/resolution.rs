@@ -47,6 +47,17 @@ impl Origins {
         self.tree.get(&KeyPath::dotted(path)).map(|node| &node.origin)
     }
 
+    /// Adds the places that `errors` lack, for mistakes that were found after the specification was resolved.
+    #[must_use]
+    pub fn locate(&self, errors: SpecErrors) -> SpecErrors {
+        let located = errors.errors.into_iter().map(|mut error| {
+            let node = self.tree.get(&error.path);
+            error.origin = error.origin.or_else(|| node.map(|node| node.origin.clone()));
+            error
+        });
+        SpecErrors::from(located.collect::<Vec<_>>())
+    }
+
     /// Every value with its origin, sorted by key.
     pub fn explain(&self) -> Vec<Explained> {
         let leaves = self.tree.leaves().into_iter();
@@ -84,7 +95,11 @@ pub fn resolve(layers: &Layers, providers: &ProviderSchemas) -> Result<Resolved,
     let mut errors = findings.errors;
     errors.extend(built.errors);
     SpecErrors::check(errors)?;
-    let spec = built.spec.expect("a specification without errors is complete");
+    let mut spec = built.spec.expect("a specification without errors is complete");
+    // The key may name a profile by path; the layer has its name.
+    if let Some(profile) = layers.profile_in_use() {
+        profile.clone_into(&mut spec.profile);
+    }
     Ok(Resolved { spec, origins: Origins { tree }, warnings: built.warnings })
 }
 

@@ -19,6 +19,7 @@ pub fn json_schema(providers: &ProviderSchemas) -> Json {
     for (name, provider) in providers {
         add_provider(&mut schema, name, provider.clone().to_value());
     }
+    tidy(&mut schema);
     let defaults = built_in_defaults();
     for (path, value) in defaults.leaves() {
         if let Some(node) = property_mut(&mut schema, &path.to_string().split('.').collect::<Vec<_>>()) {
@@ -26,6 +27,40 @@ pub fn json_schema(providers: &ProviderSchemas) -> Json {
         }
     }
     schema
+}
+
+/// Takes out what makes no sense for TOML, which has no null, and the line breaks of our sources.
+fn tidy(node: &mut Json) {
+    match node {
+        Json::Object(object) => {
+            if object.get("default").is_some_and(Json::is_null) {
+                object.remove("default");
+            }
+            if let Some(Json::String(text)) = object.get_mut("description") {
+                *text =
+                    text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect::<Vec<_>>().join("\n\n");
+            }
+            if let Some(Json::Array(types)) = object.get_mut("type") {
+                types.retain(|name| name != "null");
+                if let [only] = types.as_slice() {
+                    let only = only.clone();
+                    object.insert("type".to_owned(), only);
+                }
+            }
+            if let Some(Json::Array(choices)) = object.get_mut("anyOf") {
+                choices.retain(|choice| choice.get("type").and_then(Json::as_str) != Some("null"));
+                // A description beside the reference stays beside it.
+                if let [Json::Object(only)] = choices.as_slice() {
+                    let only = only.clone();
+                    object.remove("anyOf");
+                    only.into_iter().for_each(|(key, value)| _ = object.entry(key).or_insert(value));
+                }
+            }
+            object.values_mut().for_each(tidy);
+        }
+        Json::Array(items) => items.iter_mut().for_each(tidy),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
 }
 
 /// Adds a provider's schema as the table `name`; its definitions move to the top under names of their own.

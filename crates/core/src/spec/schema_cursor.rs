@@ -166,6 +166,11 @@ impl<'a> SchemaCursor<'a> {
         (!texts.is_empty()).then_some(texts)
     }
 
+    /// An example of a text accepted here.
+    pub(crate) fn example(&self) -> Option<&'a str> {
+        self.of_kind(ValueKind::String).find_map(|node| node.get("examples")?.get(0)?.as_str())
+    }
+
     /// The smallest and greatest whole number accepted here.
     pub(crate) fn integer_bounds(&self) -> (i64, i64) {
         let bound = |node: &Json, key: &str| node.get(key).and_then(as_integer);

@@ -39,7 +39,9 @@ pub(crate) fn settle_texts(node: &mut Node, cursor: &SchemaCursor<'_>) {
         }
         Value::Array(items) => {
             let cursor = cursor.items();
-            items.values_mut().for_each(|item| settle_texts(item, &cursor));
+            for item in items.values_mut() {
+                settle_texts(item, &cursor);
+            }
         }
         Value::String(_) | Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => {}
     }
@@ -94,14 +96,13 @@ impl Inspector<'_> {
             Value::Table(table) => {
                 table.retain(|key, child| {
                     let path = path.key(key);
-                    match cursor.property(key) {
-                        Some(cursor) => self.inspect(child, &cursor, &path),
-                        None => {
-                            let hint = self.hint_for_unknown_key(key, cursor);
-                            let message = format!("unknown key `{key}`");
-                            self.findings.report(SpecErrorKind::UnknownKey, &path, &child.key_origin, message, hint);
-                            false
-                        }
+                    if let Some(cursor) = cursor.property(key) {
+                        self.inspect(child, &cursor, &path)
+                    } else {
+                        let hint = self.hint_for_unknown_key(key, cursor);
+                        let message = format!("unknown key `{key}`");
+                        self.findings.report(SpecErrorKind::UnknownKey, &path, &child.key_origin, message, hint);
+                        false
                     }
                 });
                 true
@@ -205,7 +206,12 @@ fn hint_for_wrong_type(node: &Node, kinds: &[ValueKind], cursor: &SchemaCursor<'
     let accepts = |kind| kinds.contains(&kind);
     match &node.value {
         Value::Integer(_) | Value::Float(_) | Value::Datetime(_) | Value::Boolean(_) if accepts(ValueKind::String) => {
-            Some(format!("write it in quotes: \"{}\"", node.to_toml_text()))
+            let text = node.to_toml_text();
+            Some(match (unlisted_text(&text, cursor), cursor.example()) {
+                (Some((_, Some(accepted))), _) => accepted,
+                (_, Some(example)) => format!("write text, for example \"{example}\""),
+                (_, None) => format!("write it in quotes: \"{text}\""),
+            })
         }
         Value::String(text) | Value::Text(text) => match text.trim().parse::<i64>() {
             Ok(number) if accepts(ValueKind::Integer) => Some(format!("write it without quotes: {number}")),

@@ -255,7 +255,7 @@ impl Reader<'_> {
             kind: SpecErrorKind::Syntax,
             path: KeyPath::root(),
             message: format!("this is not TOML: {}", error.message()),
-            hint: syntax_hint(&self.text[Span::new(self.text, span.start, span.end).start..]),
+            hint: syntax_hint(error.message(), &self.text[Span::new(self.text, span.start, span.end).start..]),
             origin: Some(self.origin(span)),
         }
     }
@@ -291,32 +291,37 @@ impl Reader<'_> {
             DeValue::Boolean(on) => Value::Boolean(*on),
             DeValue::Datetime(date) => Value::Datetime(date.to_string()),
             DeValue::Float(float) => Value::Float(float.as_str().to_owned()),
-            DeValue::Integer(integer) => match i64::from_str_radix(integer.as_str(), integer.radix()) {
-                Ok(number) => Value::Integer(number),
-                Err(_) => {
-                    errors.push(SpecError {
-                        kind: SpecErrorKind::InvalidValue,
-                        path: path.clone(),
-                        message: "this number is too large".to_owned(),
-                        hint: Some("whole numbers have at most 64 bits".to_owned()),
-                        origin: Some(origin.clone()),
-                    });
-                    Value::Integer(0)
+            DeValue::Integer(integer) => {
+                let number = i64::from_str_radix(integer.as_str(), integer.radix());
+                if number.is_err() {
+                    errors.push(too_large(path, &origin));
                 }
-            },
+                Value::Integer(number.unwrap_or_default())
+            }
         };
         Node::new(value, &origin)
     }
 }
 
+fn too_large(path: &KeyPath, origin: &Origin) -> SpecError {
+    SpecError {
+        kind: SpecErrorKind::InvalidValue,
+        path: path.clone(),
+        message: "this number is too large".to_owned(),
+        hint: Some("whole numbers have at most 64 bits".to_owned()),
+        origin: Some(origin.clone()),
+    }
+}
+
 /// The commonest slips in TOML that the parser's own words do not explain.
-fn syntax_hint(rest: &str) -> Option<String> {
+fn syntax_hint(message: &str, rest: &str) -> Option<String> {
     let word: String = rest.chars().take_while(|c| c.is_alphanumeric()).collect();
     let lower = word.to_lowercase();
     if word != lower && (lower == "true" || lower == "false") {
         return Some(format!("`{lower}` is written in lower case; the text \"{word}\" needs quotes"));
     }
-    word.starts_with(char::is_alphabetic).then(|| "text values are written in double quotes".to_owned())
+    let lacks_quotes = message.contains("quoted") && !word.is_empty();
+    lacks_quotes.then(|| "text values are written in double quotes".to_owned())
 }
 
 /// The layer of a text, which its origins share.

@@ -1,0 +1,99 @@
+//! Why a command could not be carried out.
+
+use howso_infra_core::spec::SpecErrors;
+use howso_infra_core::{DeploymentId, ErrorKind, GraphError, ProviderError};
+use howso_infra_engine::JournalError;
+
+/// Why a command could not be carried out. What failed while a plan ran is in [`crate::Finished`] instead.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The specification is wrong, seen by itself or in the light of what the cloud offers.
+    #[error(transparent)]
+    Spec(#[from] SpecErrors),
+    /// No such provider was compiled in.
+    #[error("provider `{name}` is not known")]
+    UnknownProvider {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<&'static str>,
+    },
+    /// The cloud could not be read.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// The journal cannot be used; also when another run holds it.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// More than one deployment carries the cluster's name, and no journal tells which one is meant.
+    #[error("{} deployments carry the name of this cluster: {}", deployments.len(), list(deployments))]
+    SeveralDeployments {
+        /// Their ids.
+        deployments: Vec<DeploymentId>,
+    },
+    /// A saved plan does not fit what is wanted or what is there any more.
+    #[error("the saved plan is outdated: {what} changed since it was made")]
+    PlanOutdated {
+        /// What changed.
+        what: &'static str,
+    },
+    /// Nothing of the cluster exists, so there is nothing to adopt.
+    #[error("nothing carries the tags of a cluster named `{cluster}`")]
+    NothingToAdopt {
+        /// The cluster.
+        cluster: String,
+    },
+    /// A provider built a graph that is none.
+    #[error("the provider's resource graph is broken")]
+    Graph(#[from] GraphError),
+    /// The bucket of the journal cannot be used.
+    #[cfg(feature = "bucket")]
+    #[error("the journal at {location} cannot be reached")]
+    Bucket {
+        /// The place.
+        location: String,
+        /// Why.
+        source: object_store::Error,
+    },
+    /// The journal lies in a bucket, and this program was built without buckets.
+    #[cfg(not(feature = "bucket"))]
+    #[error("the journal lies at {location}, and this program was built without the feature `bucket`")]
+    BucketNotCompiledIn {
+        /// The place.
+        location: String,
+    },
+    /// The operating system has no random numbers.
+    #[error("no random number for the deployment id")]
+    Random(#[from] getrandom::Error),
+}
+
+impl Error {
+    /// The kind of the error of the cloud behind it.
+    pub fn kind(&self) -> Option<&ErrorKind> {
+        if let Self::Provider(error) = self { Some(&error.kind) } else { None }
+    }
+
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Provider(error) => error.hint.clone(),
+            Self::UnknownProvider { known, .. } => Some(format!("compiled in: {}", known.join(", "))),
+            Self::SeveralDeployments { .. } => Some(
+                "remove the resources of the deployment that is not wanted, or run where the journal of the wanted one is"
+                    .to_owned(),
+            ),
+            Self::PlanOutdated { .. } => Some("make a new plan".to_owned()),
+            Self::NothingToAdopt { .. } => Some("check --name, --region and the credentials' account".to_owned()),
+            Self::Journal(error) => error.hint(),
+            #[cfg(feature = "bucket")]
+            Self::Bucket { .. } => Some("check the bucket's name, AWS_REGION and the credentials".to_owned()),
+            #[cfg(not(feature = "bucket"))]
+            Self::BucketNotCompiledIn { .. } => Some("build with `--features bucket`".to_owned()),
+            Self::Spec(_) | Self::Graph(_) | Self::Random(_) => None,
+        }
+    }
+}
+
+fn list(deployments: &[DeploymentId]) -> String {
+    deployments.iter().map(DeploymentId::as_str).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,27 @@
+//! Provisions the dedicated Kubernetes cluster of a Howso Platform.
+//!
+//! A [`Session`] is opened for one cluster specification. [`Session::prepare`] reads the cloud and plans without changing
+//! anything; [`Session::begin`] takes the lease and gives a [`Run`], which can be executed. What happens meanwhile is
+//! told to an observer as [`Event`]s. The same verbs serve the command line and programs that embed this library.
+
+mod error;
+mod event;
+pub mod interrupt;
+mod journal;
+pub mod kubeconfig;
+mod prepare;
+mod registry;
+mod run;
+mod session;
+mod status;
+
+pub use howso_infra_core as core;
+pub use howso_infra_engine as engine;
+
+pub use error::Error;
+pub use event::{Event, Observer, Phase};
+pub use prepare::{Goal, Prepared};
+pub use registry::Registry;
+pub use run::{Finished, Run};
+pub use session::{Session, Surroundings};
+pub use status::{Adopted, ResourceStatus, Status};

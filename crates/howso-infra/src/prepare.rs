@@ -1,0 +1,136 @@
+//! Reads, and plans; changes nothing.
+
+use std::collections::BTreeMap;
+
+use futures::future::try_join_all;
+use howso_infra_core::plan::{PlanInput, Replacement, plan_down, plan_up};
+use howso_infra_core::provider::Facts;
+use howso_infra_core::{
+    ClusterIdentity, DeploymentId, Finding, Generation, Graph, Observation, Ownership, Plan, Scope,
+};
+use howso_infra_engine::JournalState;
+
+use crate::event::Phase;
+use crate::{Error, Session};
+
+/// What a command is after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// The cluster of the specification.
+    Up {
+        /// Whether resources that worked may be deleted and made again.
+        replacement: Replacement,
+    },
+    /// Nothing: the removal of everything that is ours.
+    Down,
+}
+
+/// Everything that was read and decided before anything is changed.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// What will be done.
+    pub plan: Plan,
+    /// What the graph depends on beyond the specification. Empty for a removal.
+    pub facts: Facts,
+    /// What is there.
+    pub observation: Observation,
+    /// What is wanted. Empty for a removal.
+    pub graph: Graph,
+    /// What people call each kind of resource.
+    pub titles: BTreeMap<&'static str, &'static str>,
+}
+
+impl Session {
+    /// Reads what is there and plans the way to `goal`. Takes no lease and changes nothing.
+    pub async fn prepare(&self, goal: Goal) -> Result<Prepared, Error> {
+        let state = self.peek_journal().await?;
+        self.prepare_with(goal, &state).await
+    }
+
+    /// Checks whether the plan can succeed, by reads alone. A plan without steps needs no check.
+    pub async fn preflight(&self, prepared: &Prepared) -> Vec<Finding> {
+        self.tell(Phase::Checking);
+        self.provider.preflight(&self.spec, &prepared.facts, &prepared.plan, &prepared.observation).await
+    }
+
+    pub(crate) async fn prepare_with(&self, goal: Goal, journal: &JournalState) -> Result<Prepared, Error> {
+        let observation = self.observe_settled(journal).await?;
+        let identity = identity(&self.spec.name.to_string(), journal, &observation)?;
+        let mut pending = journal.pending_creates();
+        pending.retain(|id, _| observation.one(id).is_none());
+        let (facts, graph) = match goal {
+            Goal::Up { .. } => {
+                let facts = self.provider.survey(&observation).await?;
+                let graph = self.provider.graph(&self.spec, &facts)?;
+                (facts, graph)
+            }
+            Goal::Down => (Facts::default(), Graph::default()),
+        };
+        let input = |replacement| PlanInput {
+            graph: &graph,
+            kinds: &self.kinds,
+            observation: &observation,
+            identity: &identity,
+            pending: &pending,
+            replacement,
+        };
+        let plan = match goal {
+            Goal::Up { replacement } => plan_up(input(replacement)),
+            Goal::Down => plan_down(input(Replacement::Refused)),
+        };
+        let titles = self.backends.iter().flat_map(|backend| backend.kinds()).map(|kind| (kind.name, kind.title));
+        Ok(Prepared { plan, facts, titles: titles.collect(), observation, graph })
+    }
+
+    /// Reads what is there; a resource whose creation was asked for a moment ago and that does not show yet is given the
+    /// time in which it must become visible, because its absence proves nothing before.
+    async fn observe_settled(&self, journal: &JournalState) -> Result<Observation, Error> {
+        self.tell(Phase::Reading);
+        let scope = Scope::Cluster { deployment: journal.deployment().cloned() };
+        let observation = self.observe(&scope).await?;
+        // A call that was under way when its run died may have been carried out until it would have timed out.
+        let engine = &self.spec.engine;
+        let recent = journal.recent_creates(self.clock.wall(), engine.visibility_window + 2 * engine.request_timeout);
+        if recent.iter().all(|id| observation.one(id).is_some()) {
+            return Ok(observation);
+        }
+        self.tell(Phase::AwaitingVisibility);
+        self.clock.sleep(engine.visibility_window).await;
+        self.observe(&scope).await
+    }
+
+    pub(crate) async fn observe(&self, scope: &Scope) -> Result<Observation, Error> {
+        let mut observation = Observation::default();
+        for part in try_join_all(self.backends.iter().map(|backend| backend.observe(scope))).await? {
+            observation.merge(part);
+        }
+        Ok(observation)
+    }
+}
+
+/// Whose resources this run may touch: the journal knows, or the tags tell, or the deployment is new.
+fn identity(cluster: &str, journal: &JournalState, observation: &Observation) -> Result<ClusterIdentity, Error> {
+    let known: Vec<DeploymentId> = match journal.deployment() {
+        Some(deployment) => vec![deployment.clone()],
+        None => observation.deployments().into_keys().collect(),
+    };
+    let deployment = match known.as_slice() {
+        [] => {
+            let mut bytes = [0; 16];
+            getrandom::fill(&mut bytes)?;
+            DeploymentId::from_bytes(bytes)
+        }
+        [deployment] => deployment.clone(),
+        [_, ..] => return Err(Error::SeveralDeployments { deployments: known }),
+    };
+    let last = journal.generation().max(observation.generation());
+    let generation = last.map_or(Generation::FIRST, Generation::next);
+    Ok(ClusterIdentity { cluster: cluster.to_owned(), deployment, generation })
+}
+
+/// Whether anything of this deployment was seen.
+pub(crate) fn is_present(observation: &Observation, identity: &ClusterIdentity) -> bool {
+    observation.resources.values().flatten().any(|observed| {
+        matches!(&observed.ownership, Ownership::Ours { deployment, .. } if *deployment == identity.deployment)
+    })
+}

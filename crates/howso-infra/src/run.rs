@@ -1,0 +1,170 @@
+//! A run: holds the lease, and changes things.
+
+use howso_infra_core::plan::Direction;
+use howso_infra_core::provider::Access;
+use howso_infra_core::{Finding, Leftover, Plan};
+use howso_infra_engine::journal::RunResult;
+use howso_infra_engine::{Interruption, Journal, Outcome, RunSettings};
+use tokio::sync::mpsc;
+
+use crate::event::{Event, Phase};
+use crate::interrupt::Interrupts;
+use crate::prepare::{Goal, Prepared, is_present};
+use crate::{Error, Session};
+
+/// A command that holds the lease of a cluster. Dropping it releases the lease.
+pub struct Run<'a> {
+    session: &'a Session,
+    goal: Goal,
+    journal: Journal,
+    prepared: Prepared,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// What happened to the steps.
+    pub outcome: Outcome,
+    /// What was still to be done when everything was read again; absent when the run did not come to that. A plan that is
+    /// not empty here is a fault.
+    pub remaining: Option<Plan>,
+    /// What a removal left behind.
+    pub leftovers: Vec<Leftover>,
+    /// How to reach the cluster, when its control plane can be used.
+    pub access: Option<Access>,
+}
+
+impl Session {
+    /// Takes the lease, reads what is there and plans the way to `goal`.
+    pub async fn begin(&self, goal: Goal) -> Result<Run<'_>, Error> {
+        let journal = self.open_journal().await?;
+        let prepared = self.prepare_with(goal, journal.state()).await?;
+        Ok(Run { session: self, goal, journal, prepared })
+    }
+}
+
+impl Run<'_> {
+    /// What was read and planned.
+    pub fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
+
+    /// Checks whether the plan can succeed, by reads alone.
+    pub async fn preflight(&self) -> Vec<Finding> {
+        self.session.preflight(&self.prepared).await
+    }
+
+    /// Refuses a saved plan that was made for something else than what is wanted and there now.
+    pub fn refuse_if_changed(&self, saved: &Plan) -> Result<(), Error> {
+        let plan = &self.prepared.plan;
+        let what = if saved.direction != plan.direction || saved.identity.cluster != plan.identity.cluster {
+            "the command"
+        } else if saved.spec_digest != plan.spec_digest {
+            "the specification"
+        } else if saved.observed_digest != plan.observed_digest {
+            "the cloud"
+        } else {
+            return Ok(());
+        };
+        Err(Error::PlanOutdated { what })
+    }
+
+    /// Carries out the plan, then reads again and plans again.
+    pub async fn execute(mut self, interrupts: Interrupts) -> Result<Finished, Error> {
+        let identity = self.prepared.plan.identity.clone();
+        if self.journal.state().deployment().is_none()
+            && (!self.prepared.plan.steps.is_empty() || is_present(&self.prepared.observation, &identity))
+        {
+            self.journal.record_deployment(&identity.deployment).await?;
+        }
+        let outcome =
+            if self.prepared.plan.steps.is_empty() { Outcome::default() } else { self.run_plan(interrupts).await? };
+        if !outcome.is_complete() {
+            self.journal.close().await?;
+            return Ok(Finished { outcome, remaining: None, leftovers: Vec::new(), access: None });
+        }
+        match self.prepared.plan.direction {
+            Direction::Up => self.verify(outcome).await,
+            Direction::Down => self.audit(outcome).await,
+        }
+    }
+
+    async fn run_plan(&mut self, interrupts: Interrupts) -> Result<Outcome, Error> {
+        let session = self.session;
+        session.tell(Phase::Running);
+        let plan = &self.prepared.plan;
+        let command = match plan.direction {
+            Direction::Up => "up",
+            Direction::Down => "down",
+        };
+        self.journal.note_observed(&self.prepared.observation).await?;
+        self.journal.begin_run(command, plan.identity.generation).await?;
+        let settings = RunSettings::new(session.spec.engine.clone(), getrandom::u64()?);
+        let (sender, mut events) = mpsc::unbounded_channel();
+        let surroundings = howso_infra_engine::Surroundings {
+            backends: &session.backends,
+            clock: session.clock.clone(),
+            settings: &settings,
+            events: sender,
+            interrupts: interrupts.into_receiver(),
+        };
+        let observer = session.observer();
+        let telling = async {
+            while let Some(event) = events.recv().await {
+                observer(&Event::Engine(event));
+            }
+        };
+        let running = howso_infra_engine::run(plan, &mut self.journal, surroundings);
+        let (outcome, ()) = futures::join!(running, telling);
+        let result = match &outcome.interruption {
+            _ if outcome.is_complete() => RunResult::Complete,
+            Some(Interruption::Requested | Interruption::Forced) => RunResult::Interrupted,
+            Some(Interruption::JournalRefused { .. }) => return Ok(outcome),
+            None if outcome.settled.is_empty() => RunResult::Failed,
+            None => RunResult::Partial,
+        };
+        self.journal.end_run(result).await?;
+        Ok(outcome)
+    }
+
+    /// Reads and plans again. What a cloud shows late gets one more look after the time in which it must become visible.
+    async fn verify(mut self, outcome: Outcome) -> Result<Finished, Error> {
+        let session = self.session;
+        if outcome.settled.is_empty() {
+            self.journal.close().await?;
+            let access = session.provider.access(&self.prepared.observation);
+            return Ok(Finished { outcome, remaining: None, leftovers: Vec::new(), access });
+        }
+        session.tell(Phase::Verifying);
+        self.prepared = session.prepare_with(self.goal, self.journal.state()).await?;
+        if !self.prepared.plan.is_empty() {
+            session.clock.sleep(session.spec.engine.visibility_window).await;
+            self.prepared = session.prepare_with(self.goal, self.journal.state()).await?;
+        }
+        self.journal.close().await?;
+        let access = session.provider.access(&self.prepared.observation);
+        Ok(Finished { outcome, remaining: Some(self.prepared.plan), leftovers: Vec::new(), access })
+    }
+
+    /// Looks for what the removal left behind. A clean removal ends the deployment: the next `up` starts a new one.
+    async fn audit(self, outcome: Outcome) -> Result<Finished, Error> {
+        let session = self.session;
+        session.tell(Phase::Auditing);
+        let identity = self.prepared.plan.identity.clone();
+        let mut leftovers = Vec::new();
+        for backend in &session.backends {
+            leftovers.extend(backend.audit(&identity).await?);
+        }
+        let mut remaining = session.prepare_with(self.goal, self.journal.state()).await?.plan;
+        if !remaining.is_empty() {
+            session.clock.sleep(session.spec.engine.visibility_window).await;
+            remaining = session.prepare_with(self.goal, self.journal.state()).await?.plan;
+        }
+        if remaining.is_empty() && leftovers.is_empty() {
+            self.journal.retire().await?;
+        } else {
+            self.journal.close().await?;
+        }
+        Ok(Finished { outcome, remaining: Some(remaining), leftovers, access: None })
+    }
+}

@@ -1,0 +1,215 @@
+//! Which instance types a pool gets.
+
+use std::fmt::Write as _;
+
+use howso_infra_core::spec::{Machine, Purchase};
+use howso_infra_core::{ErrorKind, ProviderError};
+
+use crate::catalogue::table::{InstanceType, PRICE_BASIS, TYPES, find};
+
+/// How many types a spot pool gets: the more, the less often all of them are taken back at once.
+const SPOT_TYPES: usize = 5;
+
+/// The instance types of one pool, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Choice {
+    /// The types, best first. One, except where a user named several and for spot machines.
+    pub(crate) types: Vec<String>,
+    /// What was chosen and what came next, for people.
+    pub(crate) explanation: String,
+}
+
+/// The call whose answer decides what is offered.
+const OFFERINGS: &str = "ec2:DescribeInstanceTypeOfferings";
+
+/// Every type that `machine` may become, best first: the types to ask offerings for.
+pub(crate) fn candidates(machine: &Machine) -> Vec<String> {
+    if !machine.types.is_empty() {
+        return machine.types.clone();
+    }
+    fitting(machine).map(|candidate| candidate.name.clone()).collect()
+}
+
+fn fitting(machine: &Machine) -> impl Iterator<Item = &'static InstanceType> {
+    TYPES.iter().filter(|candidate| candidate.automatic && fits(candidate, machine))
+}
+
+/// Chooses the types of the pool called `pool`.
+///
+/// Types that the user names are taken as they are. Otherwise the cheapest that fits wins, equals by name, among those
+/// that are `offered` in every zone of the pool. Types in `current` use stay as long as they fit without waste, so that a
+/// new price list does not roll every node.
+pub(crate) fn choose(
+    pool: &str,
+    machine: &Machine,
+    purchase: Purchase,
+    offered: &dyn Fn(&str) -> bool,
+    current: &[String],
+) -> Result<Choice, ProviderError> {
+    if !machine.types.is_empty() {
+        return choose_named(pool, machine, offered);
+    }
+    if !current.is_empty() && current.iter().all(|name| find(name).is_some_and(|found| fits_tightly(found, machine))) {
+        return Ok(Choice { types: current.to_vec(), explanation: format!("{pool}: {}, as before", join(current)) });
+    }
+    let fitting: Vec<_> = fitting(machine).filter(|candidate| offered(&candidate.name)).collect();
+    let Some(best) = fitting.first() else { return Err(nothing_fits(pool, machine)) };
+    // The autoscaler foresees one shape for all nodes of a group, so the types of a spot pool are of one shape.
+    let same_shape = |other: &&&InstanceType| (other.vcpus, other.memory_mib) == (best.vcpus, best.memory_mib);
+    let chosen: Vec<&InstanceType> = match purchase {
+        Purchase::OnDemand => vec![*best],
+        Purchase::Spot => fitting.iter().filter(same_shape).take(SPOT_TYPES).copied().collect(),
+    };
+    let runner_up = fitting.iter().find(|other| !chosen.iter().any(|taken| taken.name == other.name));
+    Ok(Choice {
+        types: chosen.iter().map(|instance_type| instance_type.name.clone()).collect(),
+        explanation: explain(pool, machine, &chosen, runner_up.copied()),
+    })
+}
+
+fn choose_named(pool: &str, machine: &Machine, offered: &dyn Fn(&str) -> bool) -> Result<Choice, ProviderError> {
+    let missing: Vec<_> = machine.types.iter().filter(|name| !offered(name)).cloned().collect();
+    if missing.is_empty() {
+        let explanation = format!("{pool}: {}, as the specification says", join(&machine.types));
+        return Ok(Choice { types: machine.types.clone(), explanation });
+    }
+    let message = format!("{} is not offered in every zone of pool {pool}", join(&missing));
+    let hint = "name other types, or another region, or leave `types` out to let the cheapest fitting one be chosen";
+    Err(ProviderError::new(ErrorKind::Capacity { what: join(&missing) }, OFFERINGS, message).with_hint(hint))
+}
+
+fn fits(candidate: &InstanceType, machine: &Machine) -> bool {
+    candidate.fits(machine.cpu.get(), machine.memory.mebibytes(), machine.architecture)
+}
+
+/// Whether the type fits and the next smaller one of its family does not: a user who asks for half gets half.
+fn fits_tightly(current: &InstanceType, machine: &Machine) -> bool {
+    let is_smaller = |other: &&InstanceType| other.family() == current.family() && other.vcpus < current.vcpus;
+    fits(current, machine) && !TYPES.iter().filter(is_smaller).any(|smaller| fits(smaller, machine))
+}
+
+fn nothing_fits(pool: &str, machine: &Machine) -> ProviderError {
+    let shape = format!("{} vCPUs and {} on {}", machine.cpu, machine.memory, machine.architecture);
+    let (kind, message, hint) = if fitting(machine).next().is_some() {
+        let kind = ErrorKind::Capacity { what: shape.clone() };
+        (kind, format!("no instance type with {shape} is offered in every zone of pool {pool}"), "choose another region")
+    } else {
+        let kind = ErrorKind::Invalid { field: Some("machine".to_owned()) };
+        (kind, format!("pool {pool}: there is no instance type with {shape}"), "ask for a smaller machine")
+    };
+    ProviderError::new(kind, OFFERINGS, message).with_hint(hint)
+}
+
+fn explain(pool: &str, machine: &Machine, chosen: &[&InstanceType], runner_up: Option<&InstanceType>) -> String {
+    let mut text = format!("{pool}: {}, ", join(&chosen.iter().map(|found| found.name.clone()).collect::<Vec<_>>()));
+    let _ = write!(text, "cheapest with {} vCPUs and {} on {}", machine.cpu, machine.memory, machine.architecture);
+    if let Some(first) = chosen.first() {
+        let _ = write!(text, " at {}", price(first));
+    }
+    if let Some(next) = runner_up {
+        let _ = write!(text, "; next would be {} at {}", next.name, price(next));
+    }
+    let _ = write!(text, " ({PRICE_BASIS})");
+    text
+}
+
+fn price(instance_type: &InstanceType) -> String {
+    instance_type.price_microdollars.map_or_else(
+        || "an unknown price".to_owned(),
+        |price| format!("${}.{:04}/h", price / 1_000_000, price % 1_000_000 / 100),
+    )
+}
+
+fn join(names: &[String]) -> String {
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use howso_infra_core::spec::{Architecture, Cpu, Gibibytes};
+
+    use super::*;
+
+    fn machine(cpu: u64, memory: &str, types: &[&str]) -> Machine {
+        Machine {
+            cpu: Cpu::new(cpu).unwrap(),
+            memory: memory.parse().unwrap(),
+            architecture: Architecture::X86_64,
+            disk: Gibibytes::new(100).unwrap(),
+            types: types.iter().map(|&name| name.to_owned()).collect(),
+        }
+    }
+
+    fn names(types: &[&str]) -> Vec<String> {
+        types.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    fn chosen(machine: &Machine, purchase: Purchase, offered: Option<&[&str]>, current: &[&str]) -> Vec<String> {
+        let is_offered = |name: &str| offered.is_none_or(|offered| offered.contains(&name));
+        choose("worker", machine, purchase, &is_offered, &names(current)).unwrap().types
+    }
+
+    #[test]
+    fn the_cheapest_that_fits_wins() {
+        assert_eq!(chosen(&machine(8, "32Gi", &[]), Purchase::OnDemand, None, &[]), ["m6a.2xlarge"]);
+        assert_eq!(chosen(&machine(16, "64Gi", &[]), Purchase::OnDemand, None, &[]), ["m6a.4xlarge"]);
+        assert_eq!(chosen(&machine(16, "32Gi", &[]), Purchase::OnDemand, None, &[]), ["c6a.4xlarge"]);
+        // One vCPU more needs the next size.
+        assert_eq!(chosen(&machine(17, "32Gi", &[]), Purchase::OnDemand, None, &[]), ["c6a.8xlarge"]);
+        let arm = Machine { architecture: Architecture::Arm64, ..machine(8, "32Gi", &[]) };
+        assert_eq!(chosen(&arm, Purchase::OnDemand, None, &[]), ["m6g.2xlarge"]);
+    }
+
+    #[test]
+    fn only_what_every_zone_offers_is_chosen() {
+        let offered = ["m6i.2xlarge", "m7i.2xlarge", "c6a.2xlarge"];
+        assert_eq!(chosen(&machine(8, "32Gi", &[]), Purchase::OnDemand, Some(&offered), &[]), ["m6i.2xlarge"]);
+    }
+
+    #[test]
+    fn a_type_in_use_stays_as_long_as_it_fits_without_waste() {
+        let wanted = machine(8, "32Gi", &[]);
+        assert_eq!(chosen(&wanted, Purchase::OnDemand, None, &["m7i.2xlarge"]), ["m7i.2xlarge"]);
+        assert_eq!(chosen(&wanted, Purchase::OnDemand, None, &["m7i.xlarge"]), ["m6a.2xlarge"]);
+        assert_eq!(chosen(&wanted, Purchase::OnDemand, None, &["m7i.4xlarge"]), ["m6a.2xlarge"]);
+        assert_eq!(chosen(&wanted, Purchase::OnDemand, None, &["zz9.2xlarge"]), ["m6a.2xlarge"]);
+    }
+
+    #[test]
+    fn a_spot_pool_gets_several_types_of_one_shape() {
+        let types = chosen(&machine(16, "64Gi", &[]), Purchase::Spot, None, &[]);
+        assert_eq!(types, ["m6a.4xlarge", "m6i.4xlarge", "m7i.4xlarge", "m8i.4xlarge", "m7a.4xlarge"]);
+    }
+
+    #[test]
+    fn named_types_decide_whatever_is_in_use() {
+        let named = machine(16, "64Gi", &["m7i.4xlarge", "m5.4xlarge"]);
+        assert_eq!(chosen(&named, Purchase::OnDemand, None, &["m6a.4xlarge"]), ["m7i.4xlarge", "m5.4xlarge"]);
+    }
+
+    #[test]
+    fn a_named_type_that_is_not_offered_is_named_in_the_error() {
+        let named = machine(16, "64Gi", &["m7i.4xlarge", "m5.4xlarge"]);
+        let error = choose("worker", &named, Purchase::OnDemand, &|name| name == "m7i.4xlarge", &[]).unwrap_err();
+        assert!(matches!(error.kind, ErrorKind::Capacity { .. }));
+        assert_eq!(error.message, "m5.4xlarge is not offered in every zone of pool worker");
+    }
+
+    #[test]
+    fn a_machine_that_does_not_exist_is_invalid_and_one_that_is_not_offered_a_lack_of_capacity() {
+        let error = choose("worker", &machine(512, "1Ti", &[]), Purchase::OnDemand, &|_| true, &[]).unwrap_err();
+        assert!(matches!(error.kind, ErrorKind::Invalid { .. }), "{error}");
+        let error = choose("worker", &machine(16, "64Gi", &[]), Purchase::OnDemand, &|_| false, &[]).unwrap_err();
+        assert!(matches!(error.kind, ErrorKind::Capacity { .. }), "{error}");
+    }
+
+    #[test]
+    fn the_choice_is_explained_with_its_runner_up() {
+        let choice = choose("core", &machine(8, "32Gi", &[]), Purchase::OnDemand, &|_| true, &[]).unwrap();
+        assert_eq!(
+            choice.explanation,
+            "core: m6a.2xlarge, cheapest with 8 vCPUs and 32Gi on x86_64 at $0.3456/h; next would be m6i.2xlarge at \
+             $0.3840/h (us-east-1, on demand, 2026-01)"
+        );
+    }
+}

@@ -1,0 +1,47 @@
+//! What a cluster costs per hour.
+
+use std::collections::BTreeMap;
+
+use howso_infra_core::provider::Cost;
+use howso_infra_core::spec::{ClusterSpec, Purchase};
+
+use crate::catalogue::table::{PRICE_BASIS, find};
+
+/// The control plane in standard support: 0.10 US dollars per hour (<https://aws.amazon.com/eks/pricing/>).
+const CONTROL_PLANE_MICRODOLLARS: u64 = 100_000;
+
+/// The region of the prices.
+const PRICED_REGION: &str = "us-east-1";
+
+/// Adds up control plane and nodes, with every worker pool at its minimum and at its maximum; [`None`] when a price is
+/// not known.
+///
+/// `instance_types` are the chosen types of each pool by its name among node pools. The first of several types counts.
+pub(crate) fn cost(spec: &ClusterSpec, instance_types: &BTreeMap<String, Vec<String>>) -> Option<Cost> {
+    let price = |pool: &str| find(instance_types.get(pool)?.first()?)?.price_microdollars;
+    let core = price("core")?;
+    let (core_min, core_max) = (spec.core.nodes, spec.core.max.unwrap_or(spec.core.nodes));
+    let mut idle = CONTROL_PLANE_MICRODOLLARS + core * u64::from(core_min);
+    let mut maximum = CONTROL_PLANE_MICRODOLLARS + core * u64::from(core_max);
+    for (name, pool) in &spec.workers {
+        let worker = price(name.node_pool_name())?;
+        idle += worker * u64::from(pool.min);
+        maximum += worker * u64::from(pool.max);
+    }
+    Some(Cost {
+        idle_millidollars_per_hour: idle.div_ceil(1000),
+        maximum_millidollars_per_hour: maximum.div_ceil(1000),
+        basis: basis(spec),
+    })
+}
+
+fn basis(spec: &ClusterSpec) -> String {
+    let mut notes = vec!["without disks, NAT gateways, load balancers, traffic and logs"];
+    if spec.workers.values().any(|pool| pool.purchase == Purchase::Spot) {
+        notes.push("spot pools at the on-demand price, which they stay below");
+    }
+    if spec.location.as_str() != PRICED_REGION {
+        notes.push("prices of other regions differ");
+    }
+    format!("{PRICE_BASIS}; {}", notes.join("; "))
+}

@@ -1,0 +1,88 @@
+//! Checks the instance types that a user names, before any request.
+
+use howso_infra_core::spec::{ClusterSpec, KeyPath, Machine, SpecError, SpecErrorKind};
+
+use crate::catalogue::table::{TYPES, find};
+
+/// How many near names an error lists.
+const SUGGESTIONS: usize = 3;
+
+/// Returns what is wrong with the types named for each pool: unknown ones, repeated ones and those of another architecture.
+pub(crate) fn check_named_types(spec: &ClusterSpec) -> Vec<SpecError> {
+    let core = (KeyPath::dotted("core.machine.types"), &spec.core.machine);
+    let workers = spec.workers.iter().map(|(name, pool)| {
+        (KeyPath::dotted("workers").key(name.as_str()).key("machine").key("types"), &pool.machine)
+    });
+    std::iter::once(core).chain(workers).flat_map(|(path, machine)| check_machine(&path, machine)).collect()
+}
+
+fn check_machine(path: &KeyPath, machine: &Machine) -> Vec<SpecError> {
+    let mut errors = Vec::new();
+    for (index, name) in machine.types.iter().enumerate() {
+        let error = |kind, message, hint| SpecError { kind, path: path.index(index), message, hint, origin: None };
+        if machine.types[..index].contains(name) {
+            errors.push(error(SpecErrorKind::InvalidValue, format!("instance type {name} is named twice"), None));
+        }
+        match find(name) {
+            None => {
+                let message = format!("there is no instance type {name} that a node group can use");
+                errors.push(error(SpecErrorKind::InvalidValue, message, Some(nearest(name))));
+            }
+            Some(found) if found.architecture != machine.architecture => {
+                let message = format!("{name} is {}, but the machine is {}", found.architecture, machine.architecture);
+                let hint = format!("set `architecture = \"{}\"` or name other types", found.architecture);
+                errors.push(error(SpecErrorKind::Conflict, message, Some(hint)));
+            }
+            Some(_) => {}
+        }
+    }
+    errors
+}
+
+/// The names that come closest.
+fn nearest(name: &str) -> String {
+    let mut names: Vec<_> =
+        TYPES.iter().map(|known| (strsim::damerau_levenshtein(name, &known.name), known.name.as_str())).collect();
+    names.sort_unstable();
+    let names: Vec<_> = names.iter().take(SUGGESTIONS).map(|(_, name)| *name).collect();
+    format!("nearest: {}", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use howso_infra_core::spec::{Architecture, Cpu, Gibibytes};
+
+    use super::*;
+
+    fn errors(types: &[&str]) -> Vec<String> {
+        let machine = Machine {
+            cpu: Cpu::new(16).unwrap(),
+            memory: "64Gi".parse().unwrap(),
+            architecture: Architecture::X86_64,
+            disk: Gibibytes::new(100).unwrap(),
+            types: types.iter().map(|&name| name.to_owned()).collect(),
+        };
+        let path = KeyPath::dotted("core.machine.types");
+        check_machine(&path, &machine).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn known_types_pass() {
+        assert_eq!(errors(&["m6i.4xlarge", "m7i-flex.4xlarge"]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_unknown_type_is_told_its_nearest() {
+        let found = errors(&["m6i.4xlrge"]);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("core.machine.types[0]: there is no instance type m6i.4xlrge"), "{}", found[0]);
+        assert!(found[0].contains("nearest: m6i.4xlarge, "), "{}", found[0]);
+    }
+
+    #[test]
+    fn repeated_types_and_other_architectures_are_refused_together() {
+        let found = errors(&["m6i.4xlarge", "m6i.4xlarge", "m7g.4xlarge"]);
+        assert_eq!(found.len(), 2);
+        assert!(found[0].contains("named twice") && found[1].contains("m7g.4xlarge is arm64"), "{found:?}");
+    }
+}

@@ -1,0 +1,71 @@
+//! The SDK clients: one HTTP client, one credentials cache, no retries.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sts::config::SharedHttpClient;
+use aws_smithy_http_client::tls::Provider as TlsProvider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use howso_infra_core::spec::ClusterSpec;
+
+/// The longest time to wait for a connection; a region that answers at all answers within a fraction of it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The services that are called. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub(crate) struct Clients {
+    pub(crate) autoscaling: aws_sdk_autoscaling::Client,
+    pub(crate) ec2: aws_sdk_ec2::Client,
+    pub(crate) eks: aws_sdk_eks::Client,
+    pub(crate) iam: aws_sdk_iam::Client,
+    pub(crate) quotas: aws_sdk_servicequotas::Client,
+    pub(crate) sts: aws_sdk_sts::Client,
+    /// The profile of the AWS configuration that was chosen by the environment, for other programs to choose the same.
+    pub(crate) profile: Option<String>,
+}
+
+impl Clients {
+    /// Prepares the clients by the standard AWS chain (environment, profiles, SSO, web identity, container, IMDS) and the
+    /// standard endpoint variables. Reads files and the environment as every AWS tool does, and sends no request.
+    pub(crate) async fn open(spec: &ClusterSpec) -> Self {
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(spec.location.as_str().to_owned()))
+            // The engine has the only retry policy.
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts(spec.engine.request_timeout))
+            // Bodies are small, and the operation timeout already bounds a silent server.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .http_client(http_client())
+            .app_name(AppName::new("howso-infra").expect("the name has only letters and a hyphen"))
+            .load()
+            .await;
+        let profile = std::env::var("AWS_PROFILE").ok().filter(|profile| !profile.is_empty());
+        Self { profile, ..Self::new(&config) }
+    }
+
+    /// Makes the clients of one configuration; they share its HTTP client and its credentials cache.
+    pub(crate) fn new(config: &SdkConfig) -> Self {
+        Self {
+            autoscaling: aws_sdk_autoscaling::Client::new(config),
+            ec2: aws_sdk_ec2::Client::new(config),
+            eks: aws_sdk_eks::Client::new(config),
+            iam: aws_sdk_iam::Client::new(config),
+            quotas: aws_sdk_servicequotas::Client::new(config),
+            sts: aws_sdk_sts::Client::new(config),
+            profile: None,
+        }
+    }
+}
+
+/// The HTTP client that all services share: their connections and the trusted certificates are read once.
+pub(crate) fn http_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().tls_provider(TlsProvider::Rustls(CryptoMode::AwsLc)).build_https()
+}
+
+/// The bounds of one request; there are no further attempts.
+pub(crate) fn timeouts(request: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT.min(request)).operation_timeout(request).build()
+}

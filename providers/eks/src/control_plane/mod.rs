@@ -1,0 +1,21 @@
+//! The control plane: the cluster, who may administrate it, its add-ons and the roles of pods.
+
+mod access;
+mod addons;
+mod cluster;
+mod graph;
+mod kinds;
+mod observe;
+mod pod_identity;
+mod poll;
+mod submit;
+mod updates;
+
+pub(crate) use addons::{addon_names, observed_versions as observed_addon_versions};
+pub(crate) use cluster::{DEFAULT_VERSION, cluster_id, observed_version};
+pub(crate) use graph::{graph, late_addons};
+pub(crate) use kinds::KINDS;
+pub(crate) use observe::{observe, observe_one};
+pub(crate) use poll::poll;
+pub(crate) use submit::submit;
+pub(crate) use updates::{Part, accepted, poll_update};

@@ -1,0 +1,22 @@
+//! The network: VPC, gateways, subnets, routes.
+//!
+//! EC2 names are not unique, so a stranger with the same `Name` tag is no obstacle and is not reported.
+
+mod convert;
+mod graph;
+mod kinds;
+mod layout;
+mod observe;
+mod poll;
+mod read;
+mod submit;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use graph::graph;
+pub(crate) use kinds::KINDS;
+pub(crate) use layout::layout;
+pub(crate) use observe::{observe, observe_one};
+pub(crate) use read::dns;
+pub(crate) use poll::poll;
+pub(crate) use submit::submit;

@@ -1,0 +1,44 @@
+//! Reads all areas at once, or one resource.
+
+use howso_infra_core::{ErrorKind, Observation, ProviderError};
+
+use crate::clients::Clients;
+use crate::context::{ObserveContext, Wanted};
+use crate::kinds::{Area, area};
+use crate::{control_plane, errors, iam, network, pools};
+
+/// Reads everything of the cluster.
+pub(crate) async fn observe(clients: &Clients, context: &ObserveContext<'_>) -> Result<Observation, ProviderError> {
+    let (network, iam, control_plane, pools) = futures::join!(
+        network::observe(clients, context),
+        iam::observe(clients, context),
+        control_plane::observe(clients, context),
+        pools::observe(clients, context),
+    );
+    let mut observation = network;
+    for area in [iam, control_plane, pools] {
+        observation.merge(area);
+    }
+    // The places of subnets, by which lists of them are ordered, are known only now.
+    pools::order_subnets(&mut observation);
+    // Without credentials nothing was read at all, and the reason is the same everywhere.
+    match observation.gaps.iter().find(|gap| gap.error.kind == ErrorKind::Auth) {
+        Some(gap) => Err(gap.error.clone()),
+        None => Ok(observation),
+    }
+}
+
+/// Reads one resource.
+pub(crate) async fn observe_one(
+    clients: &Clients,
+    context: &ObserveContext<'_>,
+    wanted: Wanted<'_>,
+) -> Result<Observation, ProviderError> {
+    match area(wanted.id.kind()) {
+        Some(Area::Network) => network::observe_one(clients, context, wanted).await,
+        Some(Area::Iam) => iam::observe_one(clients, context, wanted).await,
+        Some(Area::ControlPlane) => control_plane::observe_one(clients, context, wanted).await,
+        Some(Area::Pools) => pools::observe_one(clients, context, wanted).await,
+        None => Err(errors::bug("observe", format!("{} has no known kind", wanted.id))),
+    }
+}

@@ -1,0 +1,130 @@
+//! The provider as the engine sees it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use howso_infra_core::provider::{Access, Facts, OpenError};
+use howso_infra_core::spec::{ClusterSpec, SpecErrors};
+use howso_infra_core::{
+    Backend, ClusterIdentity, Finding, Graph, Kind, Leftover, Observation, Operation, Plan, Progress, Provider,
+    ProviderError, ProviderFactory, Scope, Submitted, Ticket,
+};
+
+use crate::clients::Clients;
+use crate::context::{ObserveContext, Wanted};
+use crate::options::EksOptions;
+use crate::{access, audit, graph, kinds, observe, poll, preflight, submit, survey};
+
+/// The name of this provider in a specification.
+const NAME: &str = "eks";
+
+/// Opens [`EksProvider`]s: the line of EKS in a program's registry of providers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EksFactory;
+
+#[async_trait]
+impl ProviderFactory for EksFactory {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn options_schema(&self) -> schemars::Schema {
+        schemars::schema_for!(EksOptions)
+    }
+
+    async fn open(&self, spec: &ClusterSpec) -> Result<Arc<dyn Provider>, OpenError> {
+        let options = EksOptions::from_spec(spec)?;
+        let clients = Clients::open(spec).await;
+        let backend = Arc::new(EksBackend { clients, spec: spec.clone(), options });
+        Ok(Arc::new(EksProvider { backend }))
+    }
+}
+
+/// Amazon EKS, opened for one cluster.
+#[derive(Debug)]
+pub struct EksProvider {
+    backend: Arc<EksBackend>,
+}
+
+#[async_trait]
+impl Provider for EksProvider {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    async fn survey(&self, observation: &Observation) -> Result<Facts, ProviderError> {
+        let EksBackend { clients, spec, options } = &*self.backend;
+        survey::survey(clients, spec, options, observation).await
+    }
+
+    fn graph(&self, spec: &ClusterSpec, facts: &Facts) -> Result<Graph, SpecErrors> {
+        graph::graph(spec, facts)
+    }
+
+    async fn preflight(
+        &self,
+        spec: &ClusterSpec,
+        facts: &Facts,
+        plan: &Plan,
+        _observation: &Observation,
+    ) -> Vec<Finding> {
+        preflight::preflight(&self.backend.clients, spec, facts, plan).await
+    }
+
+    fn backends(&self) -> Vec<Arc<dyn Backend>> {
+        vec![self.backend.clone()]
+    }
+
+    fn access(&self, observation: &Observation) -> Option<Access> {
+        let EksBackend { clients, spec, .. } = &*self.backend;
+        access::access(spec, clients.profile.as_deref(), observation)
+    }
+}
+
+/// The APIs of AWS through which the resources of one cluster are read and changed.
+struct EksBackend {
+    clients: Clients,
+    spec: ClusterSpec,
+    options: EksOptions,
+}
+
+/// Leaves out the clients, whose configuration is long and tells nothing.
+impl fmt::Debug for EksBackend {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("EksBackend").field("cluster", &self.spec.name).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Backend for EksBackend {
+    fn kinds(&self) -> &'static [Kind] {
+        &kinds::KINDS
+    }
+
+    async fn observe(&self, scope: &Scope) -> Result<Observation, ProviderError> {
+        match scope {
+            Scope::Cluster { deployment } => {
+                let context = ObserveContext { spec: &self.spec, options: &self.options, deployment: deployment.as_ref() };
+                observe::observe(&self.clients, &context).await
+            }
+            Scope::Resource { id, deployment, attributes, physical_id: _ } => {
+                let context = ObserveContext { spec: &self.spec, options: &self.options, deployment: Some(deployment) };
+                let wanted = Wanted { id, attributes };
+                observe::observe_one(&self.clients, &context, wanted).await
+            }
+        }
+    }
+
+    async fn submit(&self, operation: &Operation) -> Result<Submitted, ProviderError> {
+        submit::submit(&self.clients, operation).await
+    }
+
+    async fn poll(&self, ticket: &Ticket) -> Result<Progress, ProviderError> {
+        poll::poll(&self.clients, ticket).await
+    }
+
+    async fn audit(&self, identity: &ClusterIdentity) -> Result<Vec<Leftover>, ProviderError> {
+        audit::audit(&self.clients, identity).await
+    }
+}

@@ -1,0 +1,92 @@
+//! Reads and chooses what the graph depends on beyond the specification.
+//!
+//! Every choice is sticky: what an observed resource already shows is kept and not read again, so that a plan for a cluster
+//! that is as wanted asks little, and a new price list, version or zone never moves a cluster that runs. The names of
+//! the facts are those of [`EksFacts`].
+
+mod identity;
+mod instance_types;
+mod versions;
+mod zones;
+
+use howso_infra_core::provider::Facts;
+use howso_infra_core::spec::{ApiAccess, ClusterSpec};
+use howso_infra_core::{ErrorKind, Observation, ProviderError};
+
+use crate::catalogue;
+use crate::clients::Clients;
+use crate::facts::EksFacts;
+use crate::options::EksOptions;
+
+/// What every part of the survey starts from.
+#[derive(Clone, Copy)]
+struct Survey<'a> {
+    clients: &'a Clients,
+    spec: &'a ClusterSpec,
+    options: &'a EksOptions,
+    observation: &'a Observation,
+}
+
+/// What one part of the survey found, with what people should know of it.
+#[derive(Debug, Default)]
+struct Notes {
+    explanations: Vec<String>,
+    warnings: Vec<String>,
+}
+
+impl Notes {
+    fn add(&mut self, other: Self) {
+        self.explanations.extend(other.explanations);
+        self.warnings.extend(other.warnings);
+    }
+}
+
+/// Reads what is not known yet, all at once, and chooses.
+pub(crate) async fn survey(
+    clients: &Clients,
+    spec: &ClusterSpec,
+    options: &EksOptions,
+    observation: &Observation,
+) -> Result<Facts, ProviderError> {
+    let survey = Survey { clients, spec, options, observation };
+    let ((identity, identity_notes), (placement, placement_notes), (versions, version_notes)) =
+        futures::try_join!(survey.identity(), survey.placement(), survey.versions())?;
+    let mut notes = Notes::default();
+    notes.add(identity_notes);
+    notes.add(placement_notes);
+    notes.add(version_notes);
+    notes.warnings.extend(api_access_warning(&spec.api_access));
+    let cost = catalogue::cost(spec, &placement.instance_types);
+    let facts = EksFacts {
+        account: identity.account,
+        partition: identity.partition,
+        creator_arn: identity.creator_arn,
+        zones: placement.zones,
+        kubernetes_version: versions.kubernetes,
+        instance_types: placement.instance_types,
+        addon_versions: versions.addons,
+    };
+    Ok(Facts { values: facts.to_attributes(), explanations: notes.explanations, warnings: notes.warnings, cost })
+}
+
+/// The caller's public address could only be learned from a third party, so `auto` never opens the endpoint by itself.
+fn api_access_warning(access: &ApiAccess) -> Option<String> {
+    matches!(access, ApiAccess::Auto).then(|| {
+        "the Kubernetes API is reachable only from inside the VPC; name your own addresses in kubernetes.api_access to reach it \
+         from elsewhere"
+            .to_owned()
+    })
+}
+
+/// What an API answered that not every server of the service has; the reason when it has not.
+///
+/// Faults that pass are errors all the same: a choice must not depend on a moment of bad luck.
+fn optional<T>(answer: Result<T, ProviderError>) -> Result<Result<T, String>, ProviderError> {
+    match answer {
+        Ok(answer) => Ok(Ok(answer)),
+        Err(error) => match error.kind {
+            ErrorKind::Auth | ErrorKind::Transient | ErrorKind::Throttled { .. } | ErrorKind::Ambiguous => Err(error),
+            _ => Ok(Err(error.code.unwrap_or(error.message))),
+        },
+    }
+}
