@@ -1,10 +1,16 @@
 //! How a run waits, retries and bounds itself.
 
+use std::time::Duration;
+
 use howso_infra_core::latency::PollBounds;
 use howso_infra_core::spec::EngineSettings;
 
 /// How often one step may find out whether its call had an effect before it gives up.
 pub const RESOLUTIONS_MAX: u32 = 6;
+
+/// How long an accepted creation may be unknown to those who ask for it. Longer than the visibility window, because
+/// nothing is decided by it: the answer to the call said that the resource exists.
+pub(crate) const UNKNOWN_MAX: Duration = Duration::from_mins(3);
 
 /// How a run waits, retries and bounds itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

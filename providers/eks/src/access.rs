@@ -7,7 +7,8 @@ use howso_infra_core::{Observation, Status, Value};
 use crate::control_plane::cluster_id;
 
 /// What to do when the AWS command line is missing.
-const INSTALL_HINT: &str = "install the AWS command line: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html";
+const INSTALL_HINT: &str =
+    "install the AWS command line: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html";
 
 /// Tells how to reach the cluster; [`None`] before its control plane is usable.
 ///

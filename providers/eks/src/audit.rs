@@ -7,6 +7,9 @@
 //! Not looked for: the log group `/aws/eks/<name>/cluster`, which stays on purpose, because audit logs outlive their
 //! cluster; and load balancers themselves, which show by their network interfaces.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::{Filter, NetworkInterface, SecurityGroup, Tag, Volume, VolumeState};
@@ -32,9 +35,9 @@ pub(crate) async fn audit(clients: &Clients, identity: &ClusterIdentity) -> Resu
         auditor.remaining_vpcs()
     )?;
     let mut leftovers = BTreeSet::new();
-    leftovers.extend(interfaces.iter().filter(|found| auditor.is_ours(&tags_of(&found.tag_set))).filter_map(interface));
-    leftovers.extend(groups.iter().filter(|found| auditor.is_ours(&tags_of(&found.tags))).filter_map(group));
-    leftovers.extend(volumes.iter().filter(|found| auditor.is_ours(&tags_of(&found.tags))).filter_map(volume));
+    leftovers.extend(interfaces.iter().filter(|found| auditor.is_ours(&tags_of(found.tag_set()))).filter_map(interface));
+    leftovers.extend(groups.iter().filter(|found| auditor.is_ours(&tags_of(found.tags()))).filter_map(group));
+    leftovers.extend(volumes.iter().filter(|found| auditor.is_ours(&tags_of(found.tags()))).filter_map(volume));
     if !vpcs.is_empty() {
         let inside = Filter::builder().name("vpc-id").set_values(Some(vpcs)).build();
         let (interfaces, groups) =
@@ -80,7 +83,7 @@ impl Auditor<'_> {
             let ownership = tags::ownership(tags, &self.identity.cluster, Some(&self.identity.deployment));
             matches!(ownership, Ownership::Ours { .. })
         };
-        Ok(vpcs.into_iter().filter(|vpc| is_ours(&tags_of(&vpc.tags))).filter_map(|vpc| vpc.vpc_id).collect())
+        Ok(vpcs.into_iter().filter(|vpc| is_ours(&tags_of(vpc.tags()))).filter_map(|vpc| vpc.vpc_id).collect())
     }
 
     async fn interfaces(&self, filter: Filter) -> Result<Vec<NetworkInterface>, ProviderError> {
@@ -99,8 +102,8 @@ impl Auditor<'_> {
     }
 }
 
-fn tags_of(tags: &Option<Vec<Tag>>) -> Tags {
-    let tags = tags.iter().flatten();
+fn tags_of(tags: &[Tag]) -> Tags {
+    let tags = tags.iter();
     tags.filter_map(|tag| Some((tag.key.clone()?, tag.value.clone().unwrap_or_default()))).collect()
 }
 
@@ -126,7 +129,7 @@ fn volume(volume: &Volume) -> Option<Leftover> {
     if matches!(volume.state, Some(VolumeState::Deleting | VolumeState::Deleted)) {
         return None;
     }
-    let tags = tags_of(&volume.tags);
+    let tags = tags_of(volume.tags());
     let claim = tags.get("kubernetes.io/created-for/pvc/name").map(|name| format!("it holds the data of claim `{name}`; "));
     let advice = format!(
         "{}keep what you need, then delete it with `aws ec2 delete-volume`",

@@ -18,9 +18,7 @@ pub(crate) fn from_json(json: &Json) -> Value {
     match json {
         Json::Null => Value::text("null"),
         Json::Bool(truth) => Value::Bool(*truth),
-        Json::Number(number) => {
-            number.as_i64().map_or_else(|| Value::text(number.to_string()), Value::Integer)
-        }
+        Json::Number(number) => number.as_i64().map_or_else(|| Value::text(number.to_string()), Value::Integer),
         Json::String(text) => Value::text(text),
         Json::Array(items) => Value::List(items.iter().map(from_json).collect()),
         Json::Object(fields) => {
@@ -85,7 +83,9 @@ fn sorted(value: &Value) -> Value {
 fn list(value: &Value) -> Vec<Value> {
     match value {
         Value::List(items) => items.clone(),
-        Value::Bool(_) | Value::Integer(_) | Value::Text(_) | Value::Map(_) | Value::Reference(_) => vec![value.clone()],
+        Value::Bool(_) | Value::Integer(_) | Value::Text(_) | Value::Map(_) | Value::Reference(_) => {
+            vec![value.clone()]
+        }
     }
 }
 

@@ -31,7 +31,8 @@ pub(crate) fn cluster_arn(child_arn: &str, call: &str) -> Result<String, Provide
 /// A part of the resource in an ARN: `cluster/NAME`, `nodegroup/CLUSTER/NAME/ID`, `addon/CLUSTER/NAME/ID`,
 /// `podidentityassociation/CLUSTER/ID`.
 fn part<'a>(arn: &'a str, place: usize, call: &str) -> Result<&'a str, ProviderError> {
-    let found = arn.splitn(6, ':').nth(5).and_then(|resource| resource.split('/').nth(place)).filter(|part| !part.is_empty());
+    let found =
+        arn.splitn(6, ':').nth(5).and_then(|resource| resource.split('/').nth(place)).filter(|part| !part.is_empty());
     found.ok_or_else(|| errors::bug(call, format!("`{arn}` is not the identifier that was expected")))
 }
 

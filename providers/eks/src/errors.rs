@@ -57,6 +57,12 @@ pub(crate) fn is_gone(error: &ProviderError) -> bool {
     error.kind == ErrorKind::Gone
 }
 
+/// Whether the answer of a read says that the server does not have this API at all: a 404 that no service has worded. What
+/// cannot be asked for on a server cannot exist there.
+pub(crate) fn is_without_api(error: &ProviderError) -> bool {
+    error.kind == ErrorKind::Bug && error.code.is_none() && error.message.starts_with("status 404: ")
+}
+
 fn provider_error<E>(verb: OperationVerb, call: &'static str, error: &SdkError<E, HttpResponse>) -> ProviderError
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -65,8 +71,16 @@ where
         return credentials_error(call, credentials);
     }
     match error {
-        SdkError::ServiceError(context) => answered(verb, call, context.raw(), error.code(), error.message()),
-        SdkError::ResponseError(context) => unreadable(verb, call, context.raw()),
+        SdkError::ServiceError(context) if !context.raw().status().is_success() => {
+            answered(verb, call, context.raw(), error.code(), error.message())
+        }
+        SdkError::ResponseError(context) if !context.raw().status().is_success() => {
+            answered(verb, call, context.raw(), None, None)
+        }
+        // The call was carried out, and what the answer says is lost.
+        SdkError::ServiceError(_) | SdkError::ResponseError(_) => {
+            ProviderError::new(ErrorKind::Ambiguous, call, "the answer could not be read")
+        }
         SdkError::TimeoutError(_) => ProviderError::new(ErrorKind::Ambiguous, call, "no answer within the request timeout"),
         SdkError::DispatchFailure(_) if is_before_sending(error) => {
             ProviderError::new(ErrorKind::Transient, call, format!("no connection: {}", innermost(error)))
@@ -103,15 +117,6 @@ fn answered(
     error.code = code.map(str::to_owned);
     error.hint = hint(&error.kind);
     error
-}
-
-/// An answer that is not what the service's model says.
-fn unreadable(verb: OperationVerb, call: &'static str, raw: &HttpResponse) -> ProviderError {
-    if raw.status().is_success() {
-        // A mutation has happened; a read may fare better the next time.
-        return ProviderError::new(ErrorKind::Ambiguous, call, "the answer could not be read");
-    }
-    answered(verb, call, raw, None, None)
 }
 
 fn kind_of(

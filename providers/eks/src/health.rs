@@ -1,6 +1,9 @@
 //! What EKS says is wrong with a cluster, a node group, an add-on or an update.
 
-use aws_sdk_eks::types::{AddonIssue, ClusterIssue, ErrorDetail, Issue as NodegroupIssue};
+use aws_sdk_eks::types::{
+    AddonIssue, AddonIssueCode, ClusterIssue, ClusterIssueCode, ErrorCode, ErrorDetail, Issue as NodegroupIssue,
+    NodegroupIssueCode,
+};
 use howso_infra_core::{ErrorKind, ProviderError};
 
 /// One problem, whatever it is about.
@@ -24,28 +27,28 @@ impl Issue {
 
     pub(crate) fn of_clusters(issues: &[ClusterIssue]) -> Vec<Self> {
         let issue = |issue: &ClusterIssue| {
-            Self::new(issue.code().map(|code| code.as_str()), issue.message(), issue.resource_ids())
+            Self::new(issue.code().map(ClusterIssueCode::as_str), issue.message(), issue.resource_ids())
         };
         issues.iter().map(issue).collect()
     }
 
     pub(crate) fn of_nodegroups(issues: &[NodegroupIssue]) -> Vec<Self> {
         let issue = |issue: &NodegroupIssue| {
-            Self::new(issue.code().map(|code| code.as_str()), issue.message(), issue.resource_ids())
+            Self::new(issue.code().map(NodegroupIssueCode::as_str), issue.message(), issue.resource_ids())
         };
         issues.iter().map(issue).collect()
     }
 
     pub(crate) fn of_addons(issues: &[AddonIssue]) -> Vec<Self> {
         let issue = |issue: &AddonIssue| {
-            Self::new(issue.code().map(|code| code.as_str()), issue.message(), issue.resource_ids())
+            Self::new(issue.code().map(AddonIssueCode::as_str), issue.message(), issue.resource_ids())
         };
         issues.iter().map(issue).collect()
     }
 
     pub(crate) fn of_updates(errors: &[ErrorDetail]) -> Vec<Self> {
         let issue = |error: &ErrorDetail| {
-            Self::new(error.error_code().map(|code| code.as_str()), error.error_message(), error.resource_ids())
+            Self::new(error.error_code().map(ErrorCode::as_str), error.error_message(), error.resource_ids())
         };
         errors.iter().map(issue).collect()
     }
@@ -90,7 +93,9 @@ pub(crate) fn failure(call: &str, state: &str, issues: &[Issue]) -> ProviderErro
     let hint = match kind {
         ErrorKind::Capacity { .. } => Some("name more instance types or other zones, or try again later"),
         ErrorKind::Quota { .. } => Some("ask for a higher quota in Service Quotas"),
-        ErrorKind::Permission { .. } => Some("check the policies and permissions boundaries of the roles of the cluster"),
+        ErrorKind::Permission { .. } => {
+            Some("check the policies and permissions boundaries of the roles of the cluster")
+        }
         _ => None,
     };
     let mut error = ProviderError::new(kind, call, format!("{state}: {}", describe(issues)));
@@ -101,8 +106,6 @@ pub(crate) fn failure(call: &str, state: &str, issues: &[Issue]) -> ProviderErro
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_eks::types::NodegroupIssueCode;
-
     use super::*;
 
     fn launch_failure(message: &str) -> Vec<Issue> {
@@ -116,11 +119,19 @@ mod tests {
 
     #[test]
     fn a_lack_of_machines_is_told_from_a_quota() {
-        let error = failure("eks:CreateNodegroup", "CREATE_FAILED", &launch_failure("Could not launch: InsufficientInstanceCapacity"));
+        let error = failure(
+            "eks:CreateNodegroup",
+            "CREATE_FAILED",
+            &launch_failure("Could not launch: InsufficientInstanceCapacity"),
+        );
         assert!(matches!(error.kind, ErrorKind::Capacity { .. }), "{error}");
         assert_eq!(error.code.as_deref(), Some("AsgInstanceLaunchFailures"));
         assert!(error.message.contains("(eks-worker-1)"), "{error}");
-        let error = failure("eks:CreateNodegroup", "CREATE_FAILED", &launch_failure("VcpuLimitExceeded - You have requested more"));
+        let error = failure(
+            "eks:CreateNodegroup",
+            "CREATE_FAILED",
+            &launch_failure("VcpuLimitExceeded - You have requested more"),
+        );
         assert!(matches!(error.kind, ErrorKind::Quota { .. }), "{error}");
     }
 

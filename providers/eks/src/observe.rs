@@ -9,16 +9,21 @@ use crate::{control_plane, errors, iam, network, pools};
 
 /// Reads everything of the cluster.
 pub(crate) async fn observe(clients: &Clients, context: &ObserveContext<'_>) -> Result<Observation, ProviderError> {
-    let (network, iam, control_plane, pools) = futures::join!(
-        network::observe(clients, context),
-        iam::observe(clients, context),
-        control_plane::observe(clients, context),
-        pools::observe(clients, context),
-    );
+    let on_cluster = async {
+        let (mut observation, cluster) = control_plane::observe_cluster(clients, context).await;
+        let (parts, pools) = futures::join!(
+            control_plane::observe_parts(clients, context, &cluster),
+            pools::observe(clients, context, &cluster),
+        );
+        observation.merge(parts);
+        observation.merge(pools);
+        observation
+    };
+    let (network, iam, on_cluster) =
+        futures::join!(network::observe(clients, context), iam::observe(clients, context), on_cluster);
     let mut observation = network;
-    for area in [iam, control_plane, pools] {
-        observation.merge(area);
-    }
+    observation.merge(iam);
+    observation.merge(on_cluster);
     // The places of subnets, by which lists of them are ordered, are known only now.
     pools::order_subnets(&mut observation);
     // Without credentials nothing was read at all, and the reason is the same everywhere.

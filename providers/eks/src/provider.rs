@@ -69,7 +69,7 @@ impl Provider for EksProvider {
         plan: &Plan,
         _observation: &Observation,
     ) -> Vec<Finding> {
-        preflight::preflight(&self.backend.clients, spec, facts, plan).await
+        Box::pin(preflight::preflight(&self.backend.clients, spec, facts, plan)).await
     }
 
     fn backends(&self) -> Vec<Arc<dyn Backend>> {
@@ -106,7 +106,7 @@ impl Backend for EksBackend {
         match scope {
             Scope::Cluster { deployment } => {
                 let context = ObserveContext { spec: &self.spec, options: &self.options, deployment: deployment.as_ref() };
-                observe::observe(&self.clients, &context).await
+                Box::pin(observe::observe(&self.clients, &context)).await
             }
             Scope::Resource { id, deployment, attributes, physical_id: _ } => {
                 let context = ObserveContext { spec: &self.spec, options: &self.options, deployment: Some(deployment) };

@@ -6,6 +6,8 @@
 
 mod identity;
 mod instance_types;
+#[cfg(test)]
+mod tests;
 mod versions;
 mod zones;
 

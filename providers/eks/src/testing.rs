@@ -44,7 +44,7 @@ pub(crate) fn ec2(call: &str, fields: &str) -> Answer {
 /// An error in the XML of EC2.
 pub(crate) fn ec2_error(status: u16, code: &str, message: &str) -> Answer {
     let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
-    Answer::Status(status, format!("<Response><Errors>{error}</Errors><RequestID>r-1</RequestID></Response>"))
+    Answer::Status(status, format!("<Response><Errors>{error}</Errors><RequestID>ignored</RequestID></Response>"))
 }
 
 /// A server that runs until the test ends.
@@ -63,7 +63,7 @@ impl Server {
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (log, answer) = (log.clone(), answer.clone());
-                std::thread::spawn(move || serve(stream, &log, &*answer));
+                std::thread::spawn(move || serve(&stream, &log, &*answer));
             }
         });
         Self { address, requests }
@@ -90,12 +90,12 @@ impl Server {
 /// Clients with made-up credentials that ask a server at `endpoint`.
 pub(crate) fn clients(endpoint: &str) -> Clients {
     let credentials = Credentials::new("AKIATEST", "secret", None, None, "test");
-    Clients::new(&configuration(endpoint).credentials_provider(SharedCredentialsProvider::new(credentials)).build())
+    clients_with(endpoint, SharedCredentialsProvider::new(credentials))
 }
 
-/// The configuration of such clients, without credentials.
-pub(crate) fn configuration(endpoint: &str) -> aws_config::Builder {
-    SdkConfig::builder()
+/// Clients with these credentials that ask a server at `endpoint`.
+pub(crate) fn clients_with(endpoint: &str, credentials: SharedCredentialsProvider) -> Clients {
+    let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .endpoint_url(endpoint)
@@ -104,16 +104,20 @@ pub(crate) fn configuration(endpoint: &str) -> aws_config::Builder {
         .timeout_config(timeouts(REQUEST_TIMEOUT))
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .http_client(http_client())
+        .credentials_provider(credentials)
+        .build();
+    Clients::new(&config)
 }
 
-fn serve(stream: TcpStream, log: &Mutex<Vec<Request>>, answer: &dyn Fn(&Request) -> Answer) {
-    let Some(request) = read(&stream) else { return };
+fn serve(mut stream: &TcpStream, log: &Mutex<Vec<Request>>, answer: &dyn Fn(&Request) -> Answer) {
+    let Some(request) = read(stream) else { return };
     log.lock().unwrap().push(request.clone());
     match answer(&request) {
         Answer::Status(status, body) => {
-            let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n", body.len());
+            let head = head + "x-amzn-requestid: r-1\r\n\r\n";
             // A client that has gone away has seen enough.
-            let _ = (&stream).write_all((head + &body).as_bytes());
+            let _ = stream.write_all((head + &body).as_bytes());
         }
         Answer::Closed => {}
         Answer::Silence => std::thread::sleep(4 * REQUEST_TIMEOUT),
@@ -139,9 +143,8 @@ fn read(stream: &TcpStream) -> Option<Request> {
     reader.read_exact(&mut body).ok()?;
     let body = percent_encoding::percent_decode(&body).decode_utf8_lossy().into_owned();
     let action = body.split('&').find_map(|field| field.strip_prefix("Action="));
-    let call = action.map(str::to_owned).unwrap_or_else(|| {
-        let mut words = head.split_whitespace();
-        format!("{} {}", words.next().unwrap_or_default(), words.next().unwrap_or_default())
-    });
+    let mut words = head.split_whitespace();
+    let line = format!("{} {}", words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let call = action.map_or(line, str::to_owned);
     Some(Request { call, body })
 }

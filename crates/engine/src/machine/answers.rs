@@ -10,6 +10,7 @@ use crate::clock::Moment;
 use crate::event::Event;
 use crate::journal::record::Record;
 use crate::machine::call::Role;
+use crate::settings::UNKNOWN_MAX;
 
 impl RunState<'_> {
     pub(super) fn call(&mut self, step: StepId) -> &mut Call {
@@ -132,7 +133,7 @@ impl RunState<'_> {
 
     fn poll_failed(&mut self, now: Moment, step: StepId, error: ProviderError) {
         if error.kind == ErrorKind::Gone {
-            let is_new = self.call(step).age(now) < self.settings.engine.visibility_window;
+            let is_new = self.call(step).age(now) < UNKNOWN_MAX.max(self.settings.engine.visibility_window);
             match self.verb_of(step) {
                 OperationVerb::Delete => return self.settle_as_is(step),
                 // What was just made or changed need not be visible to every reader yet.

@@ -49,7 +49,11 @@ pub(crate) fn choose(
     if !machine.types.is_empty() {
         return choose_named(pool, machine, offered);
     }
-    if !current.is_empty() && current.iter().all(|name| find(name).is_some_and(|found| fits_tightly(found, machine))) {
+    let is_as_many = match purchase {
+        Purchase::OnDemand => current.len() == 1,
+        Purchase::Spot => current.len() > 1,
+    };
+    if is_as_many && current.iter().all(|name| find(name).is_some_and(|found| fits_tightly(found, machine))) {
         return Ok(Choice { types: current.to_vec(), explanation: format!("{pool}: {}, as before", join(current)) });
     }
     let fitting: Vec<_> = fitting(machine).filter(|candidate| offered(&candidate.name)).collect();
@@ -92,7 +96,11 @@ fn nothing_fits(pool: &str, machine: &Machine) -> ProviderError {
     let shape = format!("{} vCPUs and {} on {}", machine.cpu, machine.memory, machine.architecture);
     let (kind, message, hint) = if fitting(machine).next().is_some() {
         let kind = ErrorKind::Capacity { what: shape.clone() };
-        (kind, format!("no instance type with {shape} is offered in every zone of pool {pool}"), "choose another region")
+        (
+            kind,
+            format!("no instance type with {shape} is offered in every zone of pool {pool}"),
+            "choose another region",
+        )
     } else {
         let kind = ErrorKind::Invalid { field: Some("machine".to_owned()) };
         (kind, format!("pool {pool}: there is no instance type with {shape}"), "ask for a smaller machine")
@@ -173,6 +181,15 @@ mod tests {
         assert_eq!(chosen(&wanted, Purchase::OnDemand, None, &["m7i.xlarge"]), ["m6a.2xlarge"]);
         assert_eq!(chosen(&wanted, Purchase::OnDemand, None, &["m7i.4xlarge"]), ["m6a.2xlarge"]);
         assert_eq!(chosen(&wanted, Purchase::OnDemand, None, &["zz9.2xlarge"]), ["m6a.2xlarge"]);
+    }
+
+    #[test]
+    fn types_in_use_do_not_outlive_the_way_they_are_bought() {
+        let wanted = machine(8, "32Gi", &[]);
+        let many = ["m7i.2xlarge", "m6i.2xlarge"];
+        assert_eq!(chosen(&wanted, Purchase::Spot, None, &many), many);
+        assert_eq!(chosen(&wanted, Purchase::OnDemand, None, &many), ["m6a.2xlarge"]);
+        assert_eq!(chosen(&wanted, Purchase::Spot, None, &["m7i.2xlarge"]).len(), SPOT_TYPES);
     }
 
     #[test]

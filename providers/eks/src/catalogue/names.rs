@@ -10,9 +10,10 @@ const SUGGESTIONS: usize = 3;
 /// Returns what is wrong with the types named for each pool: unknown ones, repeated ones and those of another architecture.
 pub(crate) fn check_named_types(spec: &ClusterSpec) -> Vec<SpecError> {
     let core = (KeyPath::dotted("core.machine.types"), &spec.core.machine);
-    let workers = spec.workers.iter().map(|(name, pool)| {
-        (KeyPath::dotted("workers").key(name.as_str()).key("machine").key("types"), &pool.machine)
-    });
+    let workers = spec
+        .workers
+        .iter()
+        .map(|(name, pool)| (KeyPath::dotted("workers").key(name.as_str()).key("machine").key("types"), &pool.machine));
     std::iter::once(core).chain(workers).flat_map(|(path, machine)| check_machine(&path, machine)).collect()
 }
 

@@ -12,15 +12,8 @@ pub(super) const PRICE_BASIS: &str = "us-east-1, on demand, 2026-01";
 const FAMILIES: &str = include_str!("families.csv");
 
 /// The sizes that every family has, by the number in their name; `large` and `xlarge` have none.
-const COMMON_SIZES: [(&str, u32); 7] = [
-    ("large", 2),
-    ("xlarge", 4),
-    ("2xlarge", 8),
-    ("4xlarge", 16),
-    ("8xlarge", 32),
-    ("12xlarge", 48),
-    ("16xlarge", 64),
-];
+const COMMON_SIZES: [(&str, u32); 7] =
+    [("large", 2), ("xlarge", 4), ("2xlarge", 8), ("4xlarge", 16), ("8xlarge", 32), ("12xlarge", 48), ("16xlarge", 64)];
 
 /// The virtual CPUs of one `xlarge`.
 const VCPUS_PER_XLARGE: u32 = 4;

@@ -148,7 +148,8 @@ pub(super) async fn create(
 pub(super) async fn tag(eks: &Client, principal: &str, attributes: &Attributes) -> Result<Submitted, ProviderError> {
     let call = "eks:TagResource";
     let entry = read(eks, eks_arn::cluster_of(attributes, call)?, principal).await?;
-    let arn = entry.and_then(|entry| entry.access_entry_arn).ok_or_else(|| errors::missing(call, "access entry ARN"))?;
+    let arn =
+        entry.and_then(|entry| entry.access_entry_arn).ok_or_else(|| errors::missing(call, "access entry ARN"))?;
     let request = eks.tag_resource().resource_arn(arn).set_tags(Some(tags::declared(attributes).into_iter().collect()));
     request.send().await.map_err(errors::mutating(OperationVerb::Update, call))?;
     Ok(settled(principal))

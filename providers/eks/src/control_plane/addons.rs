@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_eks::Client;
-use aws_sdk_eks::types::{Addon, AddonStatus, ResolveConflicts};
+use aws_sdk_eks::types::{Addon, AddonHealth, AddonStatus, ResolveConflicts};
 use howso_infra_core::spec::ClusterSpec;
 use howso_infra_core::{
     Attributes, Observation, Observed, Operation, OperationVerb, Ownership, Progress, ProviderError, Status, Submitted,
@@ -30,15 +30,15 @@ pub(super) struct Definition {
     pub(super) is_on: fn(&AddonOptions) -> bool,
 }
 
-/// When an add-on is made.
+/// When an add-on is made, seen from the nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     /// Before the nodes, which wait for it: no node is ready without it.
-    BeforeNodes,
-    /// At the same time, but the nodes do not wait for it: it is asked for before the nodes and gets ready on them.
-    BesideNodes,
+    First,
+    /// As early, but the nodes do not wait for it: it is asked for before them and gets ready on them.
+    Beside,
     /// After the core nodes, on which it runs.
-    AfterCoreNodes,
+    OnCore,
 }
 
 /// The name of the driver for volumes.
@@ -46,12 +46,12 @@ pub(super) const EBS_CSI_DRIVER: &str = "aws-ebs-csi-driver";
 
 /// Every add-on that this provider can manage.
 pub(super) const DEFINITIONS: [Definition; 6] = [
-    Definition { name: "vpc-cni", stage: Stage::BeforeNodes, is_on: |options| options.vpc_cni },
-    Definition { name: "kube-proxy", stage: Stage::BeforeNodes, is_on: |options| options.kube_proxy },
-    Definition { name: "eks-pod-identity-agent", stage: Stage::BeforeNodes, is_on: |options| options.pod_identity_agent },
-    Definition { name: "coredns", stage: Stage::BesideNodes, is_on: |options| options.coredns },
-    Definition { name: EBS_CSI_DRIVER, stage: Stage::AfterCoreNodes, is_on: |options| options.ebs_csi_driver },
-    Definition { name: "metrics-server", stage: Stage::AfterCoreNodes, is_on: |options| options.metrics_server },
+    Definition { name: "vpc-cni", stage: Stage::First, is_on: |options| options.vpc_cni },
+    Definition { name: "kube-proxy", stage: Stage::First, is_on: |options| options.kube_proxy },
+    Definition { name: "eks-pod-identity-agent", stage: Stage::First, is_on: |options| options.pod_identity_agent },
+    Definition { name: "coredns", stage: Stage::Beside, is_on: |options| options.coredns },
+    Definition { name: EBS_CSI_DRIVER, stage: Stage::OnCore, is_on: |options| options.ebs_csi_driver },
+    Definition { name: "metrics-server", stage: Stage::OnCore, is_on: |options| options.metrics_server },
 ];
 
 /// The add-ons that the user wants.
@@ -124,7 +124,7 @@ pub(super) fn observed(addon: &Addon, tags: &Tags, cluster_arn: &str, ownership:
 }
 
 fn issues(addon: &Addon) -> Vec<Issue> {
-    Issue::of_addons(addon.health().map(|health| health.issues()).unwrap_or_default())
+    Issue::of_addons(addon.health().map(AddonHealth::issues).unwrap_or_default())
 }
 
 fn status(addon: &Addon) -> Status {

@@ -2,7 +2,7 @@
 
 use aws_sdk_eks::Client;
 use aws_sdk_eks::types::{
-    AuthenticationMode, Cluster, ClusterStatus, CreateAccessConfigRequest, EncryptionConfig,
+    AuthenticationMode, Cluster, ClusterHealth, ClusterStatus, CreateAccessConfigRequest, EncryptionConfig,
     KubernetesNetworkConfigRequest, LogSetup, LogType, Logging, Provider, SupportType, UpdateAccessConfigRequest,
     UpgradePolicyRequest, VpcConfigRequest,
 };
@@ -79,8 +79,8 @@ fn attributes(cluster: &Cluster, tags: &Tags) -> Attributes {
     insert("logging", cluster.logging().map(enabled_logs));
     let mode = cluster.access_config().and_then(|config| config.authentication_mode());
     insert("authentication_mode", mode.map(|mode| Value::text(mode.as_str())));
-    let support = cluster.upgrade_policy().and_then(|policy| policy.support_type());
-    insert("support_type", support.map(|support| Value::text(support.as_str())));
+    let support_type = cluster.upgrade_policy().and_then(|policy| policy.support_type());
+    insert("support_type", support_type.map(|kind| Value::text(kind.as_str())));
     insert("deletion_protection", cluster.deletion_protection().map(Value::Bool));
     let services = cluster.kubernetes_network_config().and_then(|config| config.service_ipv4_cidr());
     insert("service_cidr", services.and_then(text));
@@ -117,7 +117,7 @@ fn outputs(cluster: &Cluster) -> Attributes {
 }
 
 fn issues(cluster: &Cluster) -> Vec<Issue> {
-    Issue::of_clusters(cluster.health().map(|health| health.issues()).unwrap_or_default())
+    Issue::of_clusters(cluster.health().map(ClusterHealth::issues).unwrap_or_default())
 }
 
 fn status(cluster: &Cluster) -> Status {
@@ -207,42 +207,46 @@ pub(super) async fn update(
     changes: &[FieldChange],
     attributes: &Attributes,
 ) -> Result<Submitted, ProviderError> {
-    let name = eks_arn::cluster(arn, "eks:UpdateClusterConfig")?;
     match update {
         call::UPDATE_VERSION => update_version(eks, operation, arn, changes).await,
         call::ASSOCIATE_ENCRYPTION => associate_encryption(eks, operation, arn, changes, attributes).await,
-        other => {
-            let call = "eks:UpdateClusterConfig";
-            let changed = changed(attributes, changes);
-            let request = eks.update_cluster_config().name(name).client_request_token(operation.token.as_str());
-            let request = match other {
-                call::UPDATE_SUBNETS => {
-                    let subnets = texts(&changed, "subnet_ids");
-                    request.resources_vpc_config(VpcConfigRequest::builder().set_subnet_ids(Some(subnets)).build())
-                }
-                call::UPDATE_ENDPOINT => request.resources_vpc_config(endpoint(&changed, call)?.build()),
-                call::UPDATE_LOGGING => request.logging(logging(&changed, Unwanted::Disabled)),
-                call::UPDATE_DELETION_PROTECTION => {
-                    request.deletion_protection(boolean(&changed, "deletion_protection", call)?)
-                }
-                call::UPDATE_SUPPORT_TYPE => request.upgrade_policy(support(&changed, call)?),
-                call::UPDATE_AUTHENTICATION_MODE => {
-                    let mode = AuthenticationMode::from(text(&changed, "authentication_mode", call)?);
-                    request.access_config(UpdateAccessConfigRequest::builder().authentication_mode(mode).build())
-                }
-                other => return Err(errors::bug("submit", format!("a cluster has no call {other}"))),
-            };
-            let answer = request.send().await.map_err(errors::mutating(OperationVerb::Update, call))?;
-            Ok(accepted(operation, arn, answer.update.as_ref()))
-        }
+        other => update_config(eks, operation, arn, other, &with_changes(attributes, changes)).await,
     }
 }
 
 /// The wanted attributes with the changes of this call, which are what counts when a protection is taken off.
-fn changed(attributes: &Attributes, changes: &[FieldChange]) -> Attributes {
-    let mut changed = attributes.clone();
-    changed.extend(changes.iter().map(|change| (change.field.clone(), change.to.clone())));
-    changed
+fn with_changes(attributes: &Attributes, changes: &[FieldChange]) -> Attributes {
+    let changes = changes.iter().map(|change| (change.field.clone(), change.to.clone()));
+    attributes.clone().into_iter().chain(changes).collect()
+}
+
+async fn update_config(
+    eks: &Client,
+    operation: &Operation,
+    arn: &str,
+    update: &str,
+    wanted: &Attributes,
+) -> Result<Submitted, ProviderError> {
+    let call = "eks:UpdateClusterConfig";
+    let request = eks.update_cluster_config().name(eks_arn::cluster(arn, call)?);
+    let request = match update {
+        call::UPDATE_SUBNETS => {
+            let subnets = texts(wanted, "subnet_ids");
+            request.resources_vpc_config(VpcConfigRequest::builder().set_subnet_ids(Some(subnets)).build())
+        }
+        call::UPDATE_ENDPOINT => request.resources_vpc_config(endpoint(wanted, call)?.build()),
+        call::UPDATE_LOGGING => request.logging(logging(wanted, Unwanted::Disabled)),
+        call::UPDATE_DELETION_PROTECTION => request.deletion_protection(boolean(wanted, "deletion_protection", call)?),
+        call::UPDATE_SUPPORT_TYPE => request.upgrade_policy(support(wanted, call)?),
+        call::UPDATE_AUTHENTICATION_MODE => {
+            let mode = AuthenticationMode::from(text(wanted, "authentication_mode", call)?);
+            request.access_config(UpdateAccessConfigRequest::builder().authentication_mode(mode).build())
+        }
+        other => return Err(errors::bug("submit", format!("a cluster has no call {other}"))),
+    };
+    let request = request.client_request_token(operation.token.as_str());
+    let answer = request.send().await.map_err(errors::mutating(OperationVerb::Update, call))?;
+    Ok(accepted(operation, arn, answer.update.as_ref()))
 }
 
 async fn update_version(
@@ -273,7 +277,8 @@ async fn associate_encryption(
     attributes: &Attributes,
 ) -> Result<Submitted, ProviderError> {
     let call = "eks:AssociateEncryptionConfig";
-    let has_key = |change: &FieldChange| change.from.as_ref().and_then(Value::as_text).is_some_and(|key| !key.is_empty());
+    let has_key =
+        |change: &FieldChange| change.from.as_ref().and_then(Value::as_text).is_some_and(|key| !key.is_empty());
     if changes.iter().any(has_key) {
         let kind = ErrorKind::Invalid { field: Some("kms_key".to_owned()) };
         return Err(ProviderError::new(kind, call, "the key of a cluster cannot be changed once it has one")

@@ -44,13 +44,13 @@ pub(crate) fn graph(
     let mut before_nodes = BTreeSet::new();
     for definition in addons::wanted(spec, options) {
         match definition.stage {
-            Stage::BeforeNodes => {
+            Stage::First => {
                 let addon = builder.addon(definition);
                 before_nodes.insert(addon.id.clone());
                 resources.push(addon);
             }
-            Stage::BesideNodes => resources.push(builder.addon(definition)),
-            Stage::AfterCoreNodes => {}
+            Stage::Beside => resources.push(builder.addon(definition)),
+            Stage::OnCore => {}
         }
     }
     ControlPlane { resources, before_nodes }
@@ -64,7 +64,7 @@ pub(crate) fn late_addons(
     core_groups: &BTreeSet<ResourceId>,
 ) -> Vec<Resource> {
     let builder = Builder { spec, options, facts };
-    let late = addons::wanted(spec, options).into_iter().filter(|definition| definition.stage == Stage::AfterCoreNodes);
+    let late = addons::wanted(spec, options).into_iter().filter(|definition| definition.stage == Stage::OnCore);
     late.map(|definition| {
         let mut addon = builder.addon(definition);
         addon.depends_on.extend(core_groups.iter().cloned());

@@ -65,7 +65,10 @@ pub(crate) const KINDS: &[Kind] = &[
             ("name", FieldRule::Immutable),
             (
                 "version",
-                FieldRule::InPlace(InPlace { progression: Progression::MinorVersions, ..InPlace::by(call::UPDATE_VERSION) }),
+                FieldRule::InPlace(InPlace {
+                    progression: Progression::MinorVersions,
+                    ..InPlace::by(call::UPDATE_VERSION)
+                }),
             ),
             ("role_arn", FieldRule::Replace),
             ("service_cidr", FieldRule::Replace),
@@ -91,7 +94,7 @@ pub(crate) const KINDS: &[Kind] = &[
         create: Latency::new(622.0, 0.14),
         update: Latency::new(180.0, 0.6),
         delete: Latency::new(204.0, 0.61),
-        deadline: Duration::from_mins(60),
+        deadline: Duration::from_hours(1),
         ..BASE
     },
     Kind {

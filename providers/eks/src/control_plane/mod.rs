@@ -15,7 +15,7 @@ pub(crate) use addons::{addon_names, observed_versions as observed_addon_version
 pub(crate) use cluster::{DEFAULT_VERSION, cluster_id, observed_version};
 pub(crate) use graph::{graph, late_addons};
 pub(crate) use kinds::KINDS;
-pub(crate) use observe::{observe, observe_one};
+pub(crate) use observe::{ClusterState, has_access_entries, observe_cluster, observe_one, observe_parts};
 pub(crate) use poll::poll;
 pub(crate) use submit::submit;
 pub(crate) use updates::{Part, accepted, poll_update};

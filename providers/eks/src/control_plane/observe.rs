@@ -8,32 +8,47 @@ use crate::control_plane::kinds::{ACCESS_ENTRY, ACCESS_POLICY, ADDON, CLUSTER, K
 use crate::control_plane::{access, addons, cluster, pod_identity};
 use crate::{errors, tags};
 
-/// Reads everything of the control plane.
-pub(crate) async fn observe(clients: &Clients, context: &ObserveContext<'_>) -> Observation {
-    let mut observation = Observation::default();
-    let cluster_arn = match observe_cluster(clients, context).await {
-        Ok((found, cluster_arn)) => {
-            observation.merge(found);
-            cluster_arn
-        }
+/// The cluster as far as it matters for reading what hangs on it.
+#[derive(Clone, Debug)]
+pub(crate) enum ClusterState {
+    /// There is one of ours, with this ARN.
+    Ours(String),
+    /// There is none, or a stranger's: nothing of ours hangs on it.
+    NotOurs,
+    /// It could not be read.
+    Unknown(ProviderError),
+}
+
+/// Reads the cluster.
+pub(crate) async fn observe_cluster(clients: &Clients, context: &ObserveContext<'_>) -> (Observation, ClusterState) {
+    match read_cluster(clients, context).await {
+        Ok((observation, Some(arn))) => (observation, ClusterState::Ours(arn)),
+        Ok((observation, None)) => (observation, ClusterState::NotOurs),
         Err(error) => {
             let kinds = KINDS.iter().map(|kind| kind.name.to_owned()).collect();
-            observation.gaps.push(Gap { kinds, error });
-            return observation;
+            let observation = Observation { gaps: vec![Gap { kinds, error: error.clone() }], ..Observation::default() };
+            (observation, ClusterState::Unknown(error))
         }
-    };
-    let Some(cluster_arn) = cluster_arn else { return observation };
-    let reader = Reader { clients, context, cluster_arn: &cluster_arn };
+    }
+}
+
+/// Reads what hangs on the cluster, but for its node groups.
+pub(crate) async fn observe_parts(
+    clients: &Clients,
+    context: &ObserveContext<'_>,
+    cluster: &ClusterState,
+) -> Observation {
+    let mut observation = Observation::default();
+    let ClusterState::Ours(cluster_arn) = cluster else { return observation };
+    let reader = Reader { clients, context, cluster_arn };
     let (entries, addons, associations) =
         futures::join!(reader.access_entries(), reader.addons(), reader.pod_identity_associations());
-    let parts: [(&[&str], _); 3] = [
-        (&[ACCESS_ENTRY, ACCESS_POLICY], entries),
-        (&[ADDON], addons),
-        (&[POD_IDENTITY_ASSOCIATION], associations),
-    ];
+    let parts: [(&[&str], _); 3] =
+        [(&[ACCESS_ENTRY, ACCESS_POLICY], entries), (&[ADDON], addons), (&[POD_IDENTITY_ASSOCIATION], associations)];
     for (kinds, found) in parts {
         match found {
             Ok(found) => observation.merge(found),
+            Err(error) if errors::is_without_api(&error) => {}
             Err(error) => {
                 let kinds = kinds.iter().map(|kind| (*kind).to_owned()).collect();
                 observation.gaps.push(Gap { kinds, error });
@@ -43,6 +58,16 @@ pub(crate) async fn observe(clients: &Clients, context: &ObserveContext<'_>) -> 
     observation
 }
 
+/// Whether the server knows access entries at all. A cluster need not exist for that.
+pub(crate) async fn has_access_entries(clients: &Clients, cluster: &str) -> Result<bool, ProviderError> {
+    match access::principals(&clients.eks, cluster).await {
+        Ok(_) => Ok(true),
+        Err(error) if errors::is_gone(&error) => Ok(true),
+        Err(error) if errors::is_without_api(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Reads one resource.
 pub(crate) async fn observe_one(
     clients: &Clients,
@@ -50,7 +75,7 @@ pub(crate) async fn observe_one(
     wanted: Wanted<'_>,
 ) -> Result<Observation, ProviderError> {
     if wanted.id.kind() == CLUSTER {
-        return Ok(observe_cluster(clients, context).await?.0);
+        return Ok(read_cluster(clients, context).await?.0);
     }
     let call = "eks:Describe";
     let cluster_arn = wanted.attributes.get("cluster_arn").and_then(howso_infra_core::Value::as_text);
@@ -73,7 +98,7 @@ pub(crate) async fn observe_one(
 }
 
 /// Reads the cluster, and returns its ARN when it is ours.
-async fn observe_cluster(
+async fn read_cluster(
     clients: &Clients,
     context: &ObserveContext<'_>,
 ) -> Result<(Observation, Option<String>), ProviderError> {
@@ -172,6 +197,8 @@ impl Reader<'_> {
 
 fn merged(parts: Vec<Observation>) -> Observation {
     let mut all = Observation::default();
-    parts.into_iter().for_each(|part| all.merge(part));
+    for part in parts {
+        all.merge(part);
+    }
     all
 }

@@ -94,9 +94,8 @@ impl Builder<'_> {
     fn attachment(&mut self, role_id: &ResourceId, role: RoleName, policy: &str) -> ResourceId {
         let id = attachment_id(role, policy);
         let arn = format!("arn:{}:iam::aws:policy/{policy}", self.facts.partition);
-        let attachment = Resource::new(id.clone())
-            .with("role_name", Value::reference(role_id, "name"))
-            .with("policy_arn", arn);
+        let attachment =
+            Resource::new(id.clone()).with("role_name", Value::reference(role_id, "name")).with("policy_arn", arn);
         self.resources.push(attachment);
         id
     }

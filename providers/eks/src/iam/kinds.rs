@@ -47,7 +47,13 @@ const USERS: &[&str] = &["eks/cluster", "eks/nodegroup", "eks/pod-identity-assoc
 pub(crate) const KINDS: &[Kind] = &[
     Kind {
         // IAM refuses to delete a role that still has policies (`DeleteConflict`).
-        deleted_after: &[ROLE_POLICY_ATTACHMENT, ROLE_POLICY, "eks/cluster", "eks/nodegroup", "eks/pod-identity-association"],
+        deleted_after: &[
+            ROLE_POLICY_ATTACHMENT,
+            ROLE_POLICY,
+            "eks/cluster",
+            "eks/nodegroup",
+            "eks/pod-identity-association",
+        ],
         ..kind(
             ROLE,
             "role",

@@ -79,7 +79,8 @@ async fn read_role(iam: &Client, context: &ObserveContext<'_>, role: RoleName) -
             }
         }
         if let Some(document) = inline? {
-            observation.insert(ResourceId::new(ROLE_POLICY, role.as_str()), inline_observed(&name, document, &ownership));
+            observation
+                .insert(ResourceId::new(ROLE_POLICY, role.as_str()), inline_observed(&name, document, &ownership));
         }
     }
     observation.insert(ResourceId::new(ROLE, role.as_str()), observed(&found, &tags, ownership));
@@ -194,7 +195,8 @@ mod tests {
 
     #[test]
     fn attachments_of_others_are_left_alone() {
-        let attached = |arn: &str| attachment(RoleName::Node, "demo-node", arn, &Ownership::Unclaimed).map(|(id, _)| id);
+        let attached =
+            |arn: &str| attachment(RoleName::Node, "demo-node", arn, &Ownership::Unclaimed).map(|(id, _)| id);
         assert_eq!(attached("arn:aws:iam::123456789012:policy/AmazonEKS_CNI_Policy"), None);
         assert_eq!(attached("arn:aws:iam::aws:policy/AdministratorAccess"), None);
         assert_eq!(

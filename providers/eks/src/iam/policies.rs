@@ -126,7 +126,9 @@ mod tests {
     fn the_autoscaler_writes_only_under_the_tag_of_its_cluster() {
         let text = to_text(&autoscaler("demo"));
         let policy: Json = serde_json::from_str(&text).unwrap();
-        let is_read = |action: &str| action.split(':').nth(1).is_some_and(|name| name.starts_with("Describe") || name.starts_with("Get"));
+        let is_read = |action: &str| {
+            action.split(':').nth(1).is_some_and(|name| name.starts_with("Describe") || name.starts_with("Get"))
+        };
         for statement in policy["Statement"].as_array().unwrap() {
             let actions = statement["Action"].as_array().unwrap();
             let reads = actions.iter().all(|action| is_read(action.as_str().unwrap()));

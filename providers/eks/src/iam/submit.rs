@@ -15,7 +15,9 @@ pub(crate) async fn submit(clients: &Clients, operation: &Operation) -> Result<S
     let iam = &clients.iam;
     match (operation.resource.kind(), &operation.work) {
         (ROLE, Work::Create { attributes }) => create_role(iam, operation, attributes).await,
-        (ROLE, Work::Update { physical_id, call, attributes, .. }) => update_role(iam, physical_id, call, attributes).await,
+        (ROLE, Work::Update { physical_id, call, attributes, .. }) => {
+            update_role(iam, physical_id, call, attributes).await
+        }
         (ROLE, Work::Delete { physical_id, .. }) => delete_role(iam, physical_id).await,
         (ROLE_POLICY_ATTACHMENT, Work::Create { attributes }) => attach(iam, attributes).await,
         (ROLE_POLICY_ATTACHMENT, Work::Delete { attributes, .. }) => detach(iam, attributes).await,

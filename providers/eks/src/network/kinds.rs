@@ -34,7 +34,7 @@ pub(super) mod call {
 
 /// VPCs, subnets, gateways, tables: mostly a second or two, at times more than ten.
 const CREATE: Latency = Latency::new(1.5, 0.4);
-const DEADLINE: Duration = Duration::from_secs(5 * 60);
+const DEADLINE: Duration = Duration::from_mins(5);
 
 const fn kind(name: &'static str, title: &'static str, fields: &'static [(&'static str, FieldRule)]) -> Kind {
     Kind {
@@ -107,7 +107,7 @@ pub(crate) const KINDS: &[Kind] = &[
         deleted_after: &["eks/nodegroup"],
         create: Latency::new(105.0, 0.15),
         delete: Latency::new(60.0, 0.3),
-        deadline: Duration::from_secs(10 * 60),
+        deadline: Duration::from_mins(10),
         ..kind(
             NAT_GATEWAY,
             "NAT gateway",

@@ -111,7 +111,8 @@ fn deletion(found: Option<Found>) -> Progress {
 }
 
 fn failed(ticket: &Ticket, reason: String) -> ProviderError {
-    let code = reason.split_once(": ").map(|(code, _)| code.to_owned());
+    // The reason begins with EC2's failure code.
+    let code = reason.split(": ").next().filter(|code| !code.contains(' ')).map(str::to_owned);
     let kind = match code.as_deref() {
         Some("InsufficientFreeAddressesInSubnet") => ErrorKind::Capacity { what: ticket.resource.to_string() },
         _ => ErrorKind::Failed,

@@ -67,7 +67,11 @@ impl Checker<'_> {
         }
         if let ApiAccess::Cidrs(cidrs) = &self.spec.api_access {
             for cidr in cidrs.iter().filter(|cidr| matches!(cidr, IpNet::V6(_))) {
-                refuse("kubernetes.api_access", format!("{cidr} is IPv6, which EKS takes only for IPv6 clusters"), "IPv4");
+                refuse(
+                    "kubernetes.api_access",
+                    format!("{cidr} is IPv6, which EKS takes only for IPv6 clusters"),
+                    "IPv4",
+                );
             }
         }
     }
@@ -75,11 +79,15 @@ impl Checker<'_> {
     fn zones(&mut self, zones: &[String]) {
         let region = self.spec.location.as_str();
         for zone in zones {
-            let is_in_region = zone.strip_prefix(region).is_some_and(|rest| {
-                rest.len() == 1 && rest.bytes().all(|byte| byte.is_ascii_lowercase())
-            });
+            let is_in_region = zone
+                .strip_prefix(region)
+                .is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|byte| byte.is_ascii_lowercase()));
             if !is_in_region {
-                self.refuse("zones", format!("{zone} is not a zone of {region}"), &format!("for example \"{region}a\""));
+                self.refuse(
+                    "zones",
+                    format!("{zone} is not a zone of {region}"),
+                    &format!("for example \"{region}a\""),
+                );
             }
         }
         self.unique("zones", zones);
@@ -96,12 +104,20 @@ impl Checker<'_> {
             None if has_subnets => {
                 let path = if network.private_subnets.is_empty() { "public_subnets" } else { "private_subnets" };
                 let message = "subnets are named, but not the network they are in";
-                self.refuse(&format!("network.{path}"), message, "set `vpc` too, or leave the subnets out to have them made");
+                self.refuse(
+                    &format!("network.{path}"),
+                    message,
+                    "set `vpc` too, or leave the subnets out to have them made",
+                );
             }
             None => {}
             Some(vpc) => {
                 if !is_ec2_id(vpc, "vpc") {
-                    self.refuse("network.vpc", format!("{vpc} is not the id of a VPC"), "for example \"vpc-0123456789abcdef0\"");
+                    self.refuse(
+                        "network.vpc",
+                        format!("{vpc} is not the id of a VPC"),
+                        "for example \"vpc-0123456789abcdef0\"",
+                    );
                 }
                 if network.private_subnets.len() < 2 {
                     let message = "an existing network needs at least two private subnets in different zones";
@@ -113,7 +129,9 @@ impl Checker<'_> {
                 }
             }
         }
-        for (path, subnets) in [("private_subnets", &network.private_subnets), ("public_subnets", &network.public_subnets)] {
+        for (path, subnets) in
+            [("private_subnets", &network.private_subnets), ("public_subnets", &network.public_subnets)]
+        {
             for subnet in subnets.iter().filter(|subnet| !is_ec2_id(subnet, "subnet")) {
                 let message = format!("{subnet} is not the id of a subnet");
                 self.refuse(&format!("network.{path}"), message, "for example \"subnet-0123456789abcdef0\"");
@@ -159,14 +177,22 @@ impl Checker<'_> {
         if let Some(path) = &iam.path {
             let is_path = path.starts_with('/') && path.ends_with('/') && path.chars().all(|c| c.is_ascii_graphic());
             if !is_path || path.len() > PATH_LIMIT {
-                self.refuse("iam.path", format!("{path} is not the path of a role"), "for example \"/howso/\", at most 512 characters");
+                self.refuse(
+                    "iam.path",
+                    format!("{path} is not the path of a role"),
+                    "for example \"/howso/\", at most 512 characters",
+                );
             }
         }
         if let Some(boundary) = &iam.permissions_boundary
             && !Arn::parse(boundary).is_some_and(|arn| arn.is("iam", "policy/"))
         {
             let message = format!("{boundary} is not the ARN of a policy");
-            self.refuse("iam.permissions_boundary", message, "for example \"arn:aws:iam::123456789012:policy/boundary\"");
+            self.refuse(
+                "iam.permissions_boundary",
+                message,
+                "for example \"arn:aws:iam::123456789012:policy/boundary\"",
+            );
         }
         let roles = [
             ("cluster_role", &iam.cluster_role),

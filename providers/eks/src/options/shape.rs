@@ -18,7 +18,8 @@ impl<'a> Arn<'a> {
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.splitn(6, ':');
         let ("arn", partition) = (parts.next()?, parts.next()?) else { return None };
-        let arn = Self { service: parts.next()?, region: parts.next()?, account: parts.next()?, resource: parts.next()? };
+        let arn =
+            Self { service: parts.next()?, region: parts.next()?, account: parts.next()?, resource: parts.next()? };
         let is_account = arn.account == "aws" || is_account(arn.account);
         let is_visible = text.chars().all(|c| c.is_ascii_graphic());
         (partition.starts_with("aws") && is_account && !arn.resource.is_empty() && is_visible).then_some(arn)
@@ -48,7 +49,10 @@ mod tests {
     #[test]
     fn arns_are_taken_apart() {
         let arn = Arn::parse("arn:aws:iam::123456789012:role/team/Admin").unwrap();
-        assert_eq!((arn.service, arn.region, arn.account, arn.resource), ("iam", "", "123456789012", "role/team/Admin"));
+        assert_eq!(
+            (arn.service, arn.region, arn.account, arn.resource),
+            ("iam", "", "123456789012", "role/team/Admin")
+        );
         assert!(arn.is("iam", "role/") && !arn.is("iam", "user/") && !arn.is("sts", "role/"));
         assert!(Arn::parse("arn:aws-us-gov:iam::aws:policy/ReadOnlyAccess").is_some());
         assert!(Arn::parse("arn:aws:kms:us-east-1:123456789012:key/1-2").unwrap().is("kms", "key/"));
@@ -56,9 +60,14 @@ mod tests {
 
     #[test]
     fn what_is_no_arn_is_refused() {
-        for text in
-            ["", "Admin", "arn:aws:iam::123:role/x", "arn:aws:iam::123456789012:", "arn:gcp:iam::123456789012:role/x", "arn:aws:iam"]
-        {
+        for text in [
+            "",
+            "Admin",
+            "arn:aws:iam::123:role/x",
+            "arn:aws:iam::123456789012:",
+            "arn:gcp:iam::123456789012:role/x",
+            "arn:aws:iam",
+        ] {
             assert_eq!(Arn::parse(text), None, "{text}");
         }
         assert!(!Arn::parse("arn:aws:iam::123456789012:role/").unwrap().is("iam", "role/"));
@@ -67,7 +76,9 @@ mod tests {
     #[test]
     fn ec2_identifiers_have_8_or_17_digits() {
         assert!(is_ec2_id("vpc-0123456789abcdef0", "vpc") && is_ec2_id("subnet-01234567", "subnet"));
-        for text in ["vpc-", "vpc-0123456789ABCDEF0", "subnet-0123456789abcdef0", "vpc0123456789abcdef0", "vpc-012345678"] {
+        for text in
+            ["vpc-", "vpc-0123456789ABCDEF0", "subnet-0123456789abcdef0", "vpc0123456789abcdef0", "vpc-012345678"]
+        {
             assert!(!is_ec2_id(text, "vpc"), "{text}");
         }
     }

@@ -96,26 +96,18 @@ fn the_wrong_identities_are_told_with_their_place() {
 
 #[test]
 fn the_wrong_zones_are_told_with_their_place() {
-    let told = refused(&[
-        "zones = 1\n",
-        "[eks]\nzones = [\"us-west-2a\", \"us-east-1b\", \"us-east-1b\"]\n",
-    ]);
+    let told = refused(&["zones = 1\n", "[eks]\nzones = [\"us-west-2a\", \"us-east-1b\", \"us-east-1b\"]\n"]);
     insta::assert_snapshot!(told);
 }
 
 #[test]
 fn what_only_other_platforms_can_do_is_refused() {
-    let told = refused(&[
-        "[kubernetes]\napi_access = [\"2001:db8::/32\"]\n",
-    ]);
+    let told = refused(&["[kubernetes]\napi_access = [\"2001:db8::/32\"]\n"]);
     insta::assert_snapshot!(told);
 }
 
 #[test]
 fn unknown_keys_and_types_are_told_their_nearest() {
-    let told = refused(&[
-        "[eks.addons]\nmetric_server = false\n",
-        "[core.machine]\ntypes = [\"m6i.2xlarg\"]\n",
-    ]);
+    let told = refused(&["[eks.addons]\nmetric_server = false\n", "[core.machine]\ntypes = [\"m6i.2xlarg\"]\n"]);
     insta::assert_snapshot!(told);
 }

@@ -123,10 +123,8 @@ async fn put(
     attributes: &Attributes,
 ) -> Result<Submitted, ProviderError> {
     let call = "autoscaling:CreateOrUpdateTags";
-    let tags: Vec<Tag> = tags::declared(attributes)
-        .into_iter()
-        .map(|(key, value)| tag(group, &key).value(value).build())
-        .collect();
+    let tags: Vec<Tag> =
+        tags::declared(attributes).into_iter().map(|(key, value)| tag(group, &key).value(value).build()).collect();
     client.create_or_update_tags().set_tags(Some(tags)).send().await.map_err(errors::mutating(verb, call))?;
     Ok(settled(group))
 }

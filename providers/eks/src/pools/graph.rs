@@ -209,11 +209,8 @@ fn template_tags_of(pool: &WorkerPool) -> BTreeMap<String, String> {
 
 /// The taints of a worker pool: the one that keeps everything but trainees off, and the user's.
 fn taints(pool: &WorkerPool) -> impl Iterator<Item = PoolTaint> {
-    let worker = PoolTaint {
-        key: WORKER_TAINT.0.to_owned(),
-        value: WORKER_TAINT.1.to_owned(),
-        effect: TaintEffect::NoSchedule,
-    };
+    let worker =
+        PoolTaint { key: WORKER_TAINT.0.to_owned(), value: WORKER_TAINT.1.to_owned(), effect: TaintEffect::NoSchedule };
     std::iter::once(worker).chain(pool.taints.iter().map(PoolTaint::from))
 }
 

@@ -80,7 +80,10 @@ pub(crate) const KINDS: &[Kind] = &[
             ("launch_template_id", FieldRule::Replace),
             (
                 "version",
-                FieldRule::InPlace(InPlace { progression: Progression::MinorVersions, ..InPlace::by(call::UPDATE_VERSION) }),
+                FieldRule::InPlace(InPlace {
+                    progression: Progression::MinorVersions,
+                    ..InPlace::by(call::UPDATE_VERSION)
+                }),
             ),
             ("launch_template_version", FieldRule::in_place(call::UPDATE_LAUNCH_TEMPLATE)),
             ("min_size", FieldRule::in_place(call::UPDATE_CONFIG)),
@@ -106,7 +109,10 @@ pub(crate) const KINDS: &[Kind] = &[
         fields: &[
             ("nodegroup_arn", FieldRule::Replace),
             ("autoscaling_group", FieldRule::Replace),
-            ("tags", FieldRule::InPlace(InPlace { remove_call: Some(call::REMOVE_TAGS), ..InPlace::by(call::PUT_TAGS) })),
+            (
+                "tags",
+                FieldRule::InPlace(InPlace { remove_call: Some(call::REMOVE_TAGS), ..InPlace::by(call::PUT_TAGS) }),
+            ),
         ],
         removal: Removal::With(NODEGROUP),
         ..BASE

@@ -2,10 +2,11 @@
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
-    Filter, InstanceType, LaunchTemplate, LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest,
-    LaunchTemplateHttpTokensState, LaunchTemplateInstanceMetadataEndpointState,
-    LaunchTemplateInstanceMetadataOptionsRequest, LaunchTemplateTagSpecificationRequest, LaunchTemplateVersion,
-    RequestLaunchTemplateData, ResourceType, ResponseLaunchTemplateData, Tag, TagSpecification, VolumeType,
+    Filter, InstanceType, LaunchTemplate, LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDevice,
+    LaunchTemplateEbsBlockDeviceRequest, LaunchTemplateHttpTokensState, LaunchTemplateInstanceMetadataEndpointState,
+    LaunchTemplateInstanceMetadataOptions, LaunchTemplateInstanceMetadataOptionsRequest,
+    LaunchTemplateTagSpecificationRequest, LaunchTemplateVersion, RequestLaunchTemplateData, ResourceType,
+    ResponseLaunchTemplateData, Tag, TagSpecification, VolumeType,
 };
 use howso_infra_core::identity::{CLUSTER_TAG, DEPLOYMENT_TAG};
 use howso_infra_core::{
@@ -79,13 +80,18 @@ fn data(data: &ResponseLaunchTemplateData) -> Attributes {
     let disk = root.and_then(|device| device.ebs());
     let metadata = data.metadata_options();
     let fields = [
-        ("disk_gib", disk.and_then(|disk| disk.volume_size()).map(|size| Value::Integer(size.into()))),
+        ("disk_gib", disk.and_then(LaunchTemplateEbsBlockDevice::volume_size).map(|size| Value::Integer(size.into()))),
         ("disk_type", disk.and_then(|disk| disk.volume_type()).map(|kind| Value::text(kind.as_str()))),
-        ("disk_encrypted", disk.and_then(|disk| disk.encrypted()).map(Value::Bool)),
-        ("metadata_tokens", metadata.and_then(|options| options.http_tokens()).map(|state| Value::text(state.as_str()))),
+        ("disk_encrypted", disk.and_then(LaunchTemplateEbsBlockDevice::encrypted).map(Value::Bool)),
+        (
+            "metadata_tokens",
+            metadata.and_then(|options| options.http_tokens()).map(|state| Value::text(state.as_str())),
+        ),
         (
             "metadata_hop_limit",
-            metadata.and_then(|options| options.http_put_response_hop_limit()).map(|limit| Value::Integer(limit.into())),
+            metadata
+                .and_then(LaunchTemplateInstanceMetadataOptions::http_put_response_hop_limit)
+                .map(|limit| Value::Integer(limit.into())),
         ),
     ];
     found.extend(fields.into_iter().filter_map(|(field, value)| Some((field.to_owned(), value?))));

@@ -2,11 +2,12 @@
 
 use aws_sdk_eks::Client;
 use aws_sdk_eks::types::{
-    AmiTypes, CapacityTypes, LaunchTemplateSpecification, NodeRepairConfig, Nodegroup, NodegroupScalingConfig,
-    NodegroupStatus, NodegroupUpdateConfig, Taint, TaintEffect,
+    AmiTypes, CapacityTypes, LaunchTemplateSpecification, NodeRepairConfig, Nodegroup, NodegroupHealth,
+    NodegroupScalingConfig, NodegroupStatus, NodegroupUpdateConfig, Taint, TaintEffect,
 };
 use howso_infra_core::{
-    Attributes, Observed, Operation, OperationVerb, Ownership, Progress, ProviderError, Status, Submitted, Ticket, Value,
+    Attributes, Observed, Operation, OperationVerb, Ownership, Progress, ProviderError, Status, Submitted, Ticket,
+    Value,
 };
 
 use crate::control_plane::accepted;
@@ -70,7 +71,7 @@ fn attributes(group: &Nodegroup, tags: &Tags, types: Types) -> Attributes {
     let mut found = Attributes::from([
         ("tags".to_owned(), tags::attribute(tags)),
         // Without labels or taints the answer has no field for them: known to be none.
-        ("labels".to_owned(), Value::text_map(group.labels().into_iter().flatten().map(|(key, value)| (key, value)))),
+        ("labels".to_owned(), Value::text_map(group.labels().into_iter().flatten())),
         ("taints".to_owned(), Value::Map(group.taints().iter().filter_map(taint_entry).collect())),
     ]);
     let mut insert = |field: &str, value: Option<Value>| found.extend(value.map(|value| (field.to_owned(), value)));
@@ -93,11 +94,11 @@ fn attributes(group: &Nodegroup, tags: &Tags, types: Types) -> Attributes {
     insert("launch_template_version", template.and_then(|template| template.version()).and_then(text));
     insert("version", group.version().and_then(text));
     let sizes = group.scaling_config();
-    insert("min_size", sizes.and_then(|sizes| sizes.min_size()).map(integer));
-    insert("max_size", sizes.and_then(|sizes| sizes.max_size()).map(integer));
-    insert("desired_size", sizes.and_then(|sizes| sizes.desired_size()).map(integer));
+    insert("min_size", sizes.and_then(NodegroupScalingConfig::min_size).map(integer));
+    insert("max_size", sizes.and_then(NodegroupScalingConfig::max_size).map(integer));
+    insert("desired_size", sizes.and_then(NodegroupScalingConfig::desired_size).map(integer));
     insert("update_config", group.update_config().map(update_config_value));
-    insert("node_repair", group.node_repair_config().and_then(|config| config.enabled()).map(Value::Bool));
+    insert("node_repair", group.node_repair_config().and_then(NodeRepairConfig::enabled).map(Value::Bool));
     found
 }
 
@@ -132,7 +133,7 @@ fn outputs(group: &Nodegroup) -> Attributes {
 }
 
 fn issues(group: &Nodegroup) -> Vec<Issue> {
-    Issue::of_nodegroups(group.health().map(|health| health.issues()).unwrap_or_default())
+    Issue::of_nodegroups(group.health().map(NodegroupHealth::issues).unwrap_or_default())
 }
 
 fn status(group: &Nodegroup) -> Status {
@@ -248,14 +249,16 @@ pub(super) async fn delete(eks: &Client, operation: &Operation, arn: &str) -> Re
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_eks::types::{Issue as EksIssue, NodegroupHealth, NodegroupIssueCode};
+    use aws_sdk_eks::types::{Issue as EksIssue, NodegroupIssueCode};
 
     use super::*;
 
     fn with_status(status: &str) -> Nodegroup {
-        let issue = EksIssue::builder().code(NodegroupIssueCode::AsgInstanceLaunchFailures).message("no machines").build();
+        let issue =
+            EksIssue::builder().code(NodegroupIssueCode::AsgInstanceLaunchFailures).message("no machines").build();
         let group = Nodegroup::builder().status(NodegroupStatus::from(status));
-        let group = if status == "ACTIVE" { group } else { group.health(NodegroupHealth::builder().issues(issue).build()) };
+        let group =
+            if status == "ACTIVE" { group } else { group.health(NodegroupHealth::builder().issues(issue).build()) };
         group.build()
     }
 

@@ -26,7 +26,9 @@ pub(super) async fn update(
     match update {
         call::TAG => tag(eks, arn, attributes).await,
         call::UPDATE_CONFIG => update_group(eks, operation, arn, changes, attributes).await,
-        call::UPDATE_VERSION | call::UPDATE_LAUNCH_TEMPLATE => roll(eks, operation, arn, update, changes, attributes).await,
+        call::UPDATE_VERSION | call::UPDATE_LAUNCH_TEMPLATE => {
+            roll(eks, operation, arn, update, changes, attributes).await
+        }
         other => Err(errors::bug("submit", format!("a node group has no call {other}"))),
     }
 }
@@ -174,7 +176,8 @@ mod tests {
 
     #[test]
     fn labels_are_set_and_removed_by_what_differs() {
-        let payload = labels(&change(Some(&[("a", "1"), ("b", "1"), ("c", "1")]), &[("a", "1"), ("b", "2"), ("d", "1")]));
+        let payload =
+            labels(&change(Some(&[("a", "1"), ("b", "1"), ("c", "1")]), &[("a", "1"), ("b", "2"), ("d", "1")]));
         let set = payload.add_or_update_labels().unwrap();
         assert_eq!(set.len(), 2);
         assert_eq!((set["b"].as_str(), set["d"].as_str()), ("2", "1"));

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ec2::types::LaunchTemplate;
 use aws_sdk_eks::types::Nodegroup;
 use howso_infra_core::identity::CLUSTER_TAG;
+use howso_infra_core::spec::PoolName;
 use howso_infra_core::{Attributes, Gap, Observation, Ownership, ProviderError, ResourceId, Value};
 
 use crate::clients::Clients;
 use crate::context::{ObserveContext, Wanted};
+use crate::control_plane::ClusterState;
 use crate::pools::graph::CORE;
 use crate::pools::kinds::{AUTOSCALING_TAGS, LAUNCH_TEMPLATE, NODEGROUP};
 use crate::pools::nodegroup::Types;
@@ -22,7 +24,9 @@ pub(crate) fn observed_instance_types(observation: &Observation) -> BTreeMap<Str
     for id in observation.resources.keys() {
         let Some(observed) = observation.one(id) else { continue };
         let types = match id.kind() {
-            LAUNCH_TEMPLATE => crate::fields::text(&observed.attributes, "instance_type", "").map(|name| vec![name.to_owned()]),
+            LAUNCH_TEMPLATE => {
+                crate::fields::text(&observed.attributes, "instance_type", "").map(|name| vec![name.to_owned()])
+            }
             NODEGROUP => Ok(crate::fields::texts(&observed.attributes, "instance_types")),
             _ => continue,
         };
@@ -39,11 +43,18 @@ fn pool_of(group: &str) -> &str {
     group.split('-').next().unwrap_or(group)
 }
 
-/// Reads everything of the pools.
-pub(crate) async fn observe(clients: &Clients, context: &ObserveContext<'_>) -> Observation {
+/// Reads everything of the pools: the launch templates, and the node groups of the cluster when it is ours.
+pub(crate) async fn observe(clients: &Clients, context: &ObserveContext<'_>, cluster: &ClusterState) -> Observation {
     let reader = Reader { clients, context };
     let mut observation = Observation::default();
-    let (templates, groups) = futures::join!(reader.launch_templates(), reader.nodegroups());
+    let groups = async {
+        match cluster {
+            ClusterState::Ours(_) => reader.nodegroups().await,
+            ClusterState::NotOurs => Ok(Vec::new()),
+            ClusterState::Unknown(error) => Err(error.clone()),
+        }
+    };
+    let (templates, groups) = futures::join!(reader.launch_templates(), groups);
     match templates {
         Ok(templates) => observation.merge(templates),
         Err(error) => observation.gaps.push(gap(&[LAUNCH_TEMPLATE], error)),
@@ -123,7 +134,7 @@ impl Reader<'_> {
 
     /// The templates of the specification's pools, by their names on AWS.
     fn template_names(&self) -> BTreeMap<String, String> {
-        let workers = self.context.spec.workers.keys().map(|name| name.node_pool_name());
+        let workers = self.context.spec.workers.keys().map(PoolName::node_pool_name);
         let pools = std::iter::once(CORE).chain(workers);
         pools.map(|pool| (format!("{}-{pool}", self.context.cluster()), pool.to_owned())).collect()
     }
@@ -134,12 +145,12 @@ impl Reader<'_> {
         let names = self.template_names();
         let by_tag = launch_template::filter(&format!("tag:{CLUSTER_TAG}"), vec![self.context.cluster().to_owned()]);
         let by_name = launch_template::filter("launch-template-name", names.keys().cloned().collect());
-        let (tagged, named) =
+        let (ours, same_name) =
             futures::try_join!(launch_template::list(ec2, by_tag), launch_template::list(ec2, by_name))?;
         let mut seen = BTreeSet::new();
-        let templates: Vec<_> = tagged
+        let templates: Vec<_> = ours
             .into_iter()
-            .chain(named)
+            .chain(same_name)
             .filter(|template| seen.insert(template.launch_template_id.clone()))
             .filter_map(|template| Some((self.template_id(&template, &names)?, template)))
             .collect();
@@ -154,7 +165,8 @@ impl Reader<'_> {
     /// The name of a template in the graph: that of its tag, or of the pool whose name it stands on.
     fn template_id(&self, template: &LaunchTemplate, names: &BTreeMap<String, String>) -> Option<ResourceId> {
         let tags = launch_template::tags_of(template.tags());
-        let tagged = tags::resource_id(&tags, LAUNCH_TEMPLATE).filter(|_| self.ownership(&tags) != Ownership::Unclaimed);
+        let tagged =
+            tags::resource_id(&tags, LAUNCH_TEMPLATE).filter(|_| self.ownership(&tags) != Ownership::Unclaimed);
         tagged.or_else(|| Some(ResourceId::new(LAUNCH_TEMPLATE, names.get(template.launch_template_name()?)?)))
     }
 

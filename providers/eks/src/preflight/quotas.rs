@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_ec2::types::{Filter, Instance, InstanceLifecycleType, NatGatewayState};
+use aws_sdk_ec2::types::{Filter, Instance, InstanceLifecycleType, InstanceType, NatGatewayState};
 use howso_infra_core::spec::Purchase;
 use howso_infra_core::{ErrorKind, Finding, ProviderError};
 
@@ -174,11 +174,11 @@ impl Preflight<'_> {
 }
 
 fn virtual_cpus(instance: &Instance) -> u64 {
-    let Some(name) = instance.instance_type.as_ref().map(|name| name.as_str()).filter(|name| is_standard(name)) else {
+    let Some(name) = instance.instance_type.as_ref().map(InstanceType::as_str).filter(|name| is_standard(name)) else {
         return 0;
     };
     let options = instance.cpu_options.as_ref();
-    let options = options.and_then(|options| Some(options.core_count?.checked_mul(options.threads_per_core?)?));
+    let options = options.and_then(|options| options.core_count?.checked_mul(options.threads_per_core?));
     let counted = options.and_then(|count| u64::try_from(count).ok());
     counted.or_else(|| catalogue::virtual_cpus(name).map(u64::from)).unwrap_or_default()
 }

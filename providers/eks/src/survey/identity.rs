@@ -3,7 +3,7 @@
 use howso_infra_core::{ProviderError, ResourceId, Value};
 
 use super::{Notes, Survey};
-use crate::errors;
+use crate::{control_plane, errors};
 
 /// The account, and the role or user who makes the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,12 @@ impl Survey<'_> {
         let mut notes = Notes::default();
         let creator_arn = match (creator_arn, caller(&arn)) {
             (Some(creator_arn), _) => Some(creator_arn.to_owned()),
+            (None, _) if !self.has_access_entries().await? => {
+                notes.warnings.push(
+                    "this server has no access entries, so nobody is made an administrator of the cluster".to_owned(),
+                );
+                None
+            }
             (None, Caller::Other) => Some(arn),
             (None, Caller::Role(name)) => Some(self.role_arn(name, &partition, &account).await?),
             (None, Caller::Root) => {
@@ -53,6 +59,12 @@ impl Survey<'_> {
             }
         };
         Ok((Identity { account, partition, creator_arn }, notes))
+    }
+
+    /// Whether the server has access entries; who may not ask is taken to have them.
+    async fn has_access_entries(&self) -> Result<bool, ProviderError> {
+        let answer = control_plane::has_access_entries(self.clients, self.spec.name.as_str()).await;
+        Ok(super::optional(answer)?.unwrap_or(true))
     }
 
     async fn caller_arn(&self) -> Result<String, ProviderError> {

@@ -1,0 +1,451 @@
+//! The arguments, as clap reads them. What they mean is decided elsewhere.
+
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+
+/// A dedicated Kubernetes cluster for the Howso Platform, in one command.
+#[derive(Debug, Parser)]
+#[command(name = "howso-infra", version, propagate_version = true, max_term_width = 100)]
+#[command(after_long_help = MAIN_EXAMPLES)]
+pub(crate) struct Arguments {
+    /// How the command talks.
+    #[command(flatten)]
+    pub(crate) talk: TalkArguments,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// Options of every verb.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct TalkArguments {
+    /// How to print
+    ///
+    /// `human` has colours and progress bars on a terminal. `plain` is line by line, without colour. `json` is one event
+    /// a line on standard output, and nothing else.
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t = Output::Human)]
+    pub(crate) output: Output,
+    /// When to colour
+    ///
+    /// `auto` colours on a terminal, unless NO_COLOR is set.
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+    /// Print data and errors only
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Print more; twice for what the program does inside
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people: colours and progress bars on a terminal
+    Human,
+    /// For people and logs: line by line, without colour
+    Plain,
+    /// For programs: one event a line
+    Json,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The verbs, in the order in which a person meets them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Write a commented howso-infra.toml
+    ///
+    /// Asks for what is not given as a flag when it runs on a terminal.
+    #[command(after_long_help = INIT_EXAMPLES)]
+    Init(InitArguments),
+    /// Show what `up` would do, and why
+    ///
+    /// Reads the cloud and changes nothing.
+    #[command(after_long_help = PLAN_EXAMPLES)]
+    Plan(PlanArguments),
+    /// Create, change or resume the cluster
+    ///
+    /// Plans, checks, asks, runs, looks again whether nothing is left to do, and writes a kubeconfig. Run it again to
+    /// apply a changed specification, or to resume a run that did not end.
+    #[command(after_long_help = UP_EXAMPLES)]
+    Up(UpArguments),
+    /// Show what is there, what is healthy and what differs
+    #[command(after_long_help = STATUS_EXAMPLES)]
+    Status(StatusArguments),
+    /// Show only what differs; exit code 3 when anything does
+    Drift(DriftArguments),
+    /// Remove the cluster and everything that was made for it
+    ///
+    /// Plans the removal, asks for the cluster's name, removes, and then looks for what is left.
+    #[command(after_long_help = DOWN_EXAMPLES)]
+    Down(DownArguments),
+    /// Write or print the access to the cluster
+    #[command(after_long_help = KUBECONFIG_EXAMPLES)]
+    Kubeconfig(KubeconfigArguments),
+    /// Check everything that `up` needs, and say how to cure what is wrong
+    ///
+    /// Credentials, permissions, quotas against the plan at its maximum, what the region offers, helper programs.
+    Doctor(DoctorArguments),
+    /// List and show profiles
+    #[command(subcommand)]
+    Profile(ProfileVerb),
+    /// Rebuild local knowledge of a cluster from its tags
+    ///
+    /// Only needed to make sure early: every other verb does the same when it finds no journal.
+    Adopt(AdoptArguments),
+    /// Print a shell completion script
+    #[command(after_long_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArguments),
+    /// Print the manual page, or write all manual pages into a directory
+    Man(ManArguments),
+    /// Print the JSON schema of howso-infra.toml
+    Schema,
+}
+
+/// Which cluster, and what it should be. Flag wins over environment (`HOWSO_INFRA_*`), over the file, over the profile.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Cluster")]
+pub(crate) struct SpecArguments {
+    /// The specification file [default: howso-infra.toml here or in the nearest directory above]
+    ///
+    /// Also HOWSO_INFRA_CONFIG.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<Utf8PathBuf>,
+    /// The cluster's name
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
+    pub(crate) name: Option<String>,
+    /// The platform, for example eks
+    #[arg(long, value_name = "PROVIDER", value_hint = ValueHint::Other)]
+    pub(crate) provider: Option<String>,
+    /// Where on the platform, for example us-east-1
+    #[arg(long, value_name = "REGION", value_hint = ValueHint::Other)]
+    pub(crate) region: Option<String>,
+    /// The profile to build on: small, medium, large, one of your own, or a path
+    #[arg(long, value_name = "PROFILE", value_hint = ValueHint::FilePath)]
+    pub(crate) profile: Option<String>,
+    /// The minor version of Kubernetes, for example 1.34
+    #[arg(long, value_name = "VERSION", value_hint = ValueHint::Other)]
+    pub(crate) kubernetes_version: Option<String>,
+    /// The number of core nodes
+    #[arg(long, value_name = "COUNT", value_hint = ValueHint::Other)]
+    pub(crate) core_nodes: Option<String>,
+    /// The least number of nodes in the default worker pool
+    #[arg(long, value_name = "COUNT", value_hint = ValueHint::Other)]
+    pub(crate) worker_min: Option<String>,
+    /// The greatest number of nodes in the default worker pool
+    #[arg(long, value_name = "COUNT", value_hint = ValueHint::Other)]
+    pub(crate) worker_max: Option<String>,
+    /// Who reaches the Kubernetes API: auto, private, or networks such as 203.0.113.0/24
+    #[arg(long, value_name = "ACCESS", value_delimiter = ',', value_hint = ValueHint::Other)]
+    pub(crate) api_access: Vec<String>,
+    /// Permit an API that is open to the whole internet
+    #[arg(long)]
+    pub(crate) allow_open_endpoint: bool,
+    /// Set any other key of the specification; may be repeated
+    ///
+    /// For example `--set workers.gpu.max=4` or `--set 'tags."cost center"=ml'`.
+    #[arg(long, value_name = "KEY=VALUE", value_hint = ValueHint::Other)]
+    pub(crate) set: Vec<String>,
+    /// Where journals are kept [default: $XDG_STATE_HOME/howso-infra or ~/.local/state/howso-infra]
+    ///
+    /// Also HOWSO_INFRA_STATE_DIR. Not needed to be correct: what is lost here is found again by its tags.
+    #[arg(long, value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
+    pub(crate) state_dir: Option<Utf8PathBuf>,
+}
+
+/// `init`.
+#[derive(Debug, Args)]
+pub(crate) struct InitArguments {
+    /// The file to write
+    #[arg(value_name = "FILE", default_value = "howso-infra.toml", value_hint = ValueHint::FilePath)]
+    pub(crate) file: Utf8PathBuf,
+    /// Overwrite a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// The cluster's name
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
+    pub(crate) name: Option<String>,
+    /// The platform, for example eks
+    #[arg(long, value_name = "PROVIDER", value_hint = ValueHint::Other)]
+    pub(crate) provider: Option<String>,
+    /// Where on the platform, for example us-east-1
+    #[arg(long, value_name = "REGION", value_hint = ValueHint::Other)]
+    pub(crate) region: Option<String>,
+    /// The profile to build on: small, medium, large, one of your own, or a path
+    #[arg(long, value_name = "PROFILE", value_hint = ValueHint::FilePath)]
+    pub(crate) profile: Option<String>,
+}
+
+/// `plan`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    /// Save the plan for `howso-infra up FILE`
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<Utf8PathBuf>,
+    /// Exit with 3 when there are changes, instead of 0
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
+    /// How far to go [default: as far as there is something to do]
+    #[arg(long, value_name = "STAGE", value_enum)]
+    pub(crate) until: Option<Stage>,
+    /// Plan to delete and make again what cannot change in place
+    #[arg(long)]
+    pub(crate) allow_replace: bool,
+    /// Which cluster.
+    #[command(flatten)]
+    pub(crate) spec: SpecArguments,
+}
+
+/// `up`.
+#[derive(Debug, Args)]
+pub(crate) struct UpArguments {
+    /// A plan that `plan --out` saved; refused when it is outdated
+    #[arg(value_name = "PLAN", value_hint = ValueHint::FilePath)]
+    pub(crate) plan: Option<Utf8PathBuf>,
+    /// How far to go [default: as far as there is something to do]
+    ///
+    /// A stage includes those before it.
+    #[arg(long, value_name = "STAGE", value_enum)]
+    pub(crate) until: Option<Stage>,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Delete and make again what cannot change in place
+    #[arg(long)]
+    pub(crate) allow_replace: bool,
+    /// The kubeconfig to write [default: ~/.kube/howso-NAME.yaml]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) kubeconfig: Option<Utf8PathBuf>,
+    /// Which cluster.
+    #[command(flatten)]
+    pub(crate) spec: SpecArguments,
+}
+
+/// How far `up` goes. A stage includes those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Stage {
+    /// The cloud's own resources
+    Cloud,
+    /// What runs inside the cluster: storage class, autoscaler, verification
+    Cluster,
+    /// The Howso releases
+    Platform,
+}
+
+/// `status`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArguments {
+    /// Look again and again, until interrupted
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// Seconds between two looks
+    #[arg(long, value_name = "SECONDS", default_value_t = 15, requires = "watch",
+          value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) interval: u64,
+    /// Which cluster.
+    #[command(flatten)]
+    pub(crate) spec: SpecArguments,
+}
+
+/// `drift`.
+#[derive(Debug, Args)]
+pub(crate) struct DriftArguments {
+    /// Which cluster.
+    #[command(flatten)]
+    pub(crate) spec: SpecArguments,
+}
+
+/// `down`.
+#[derive(Debug, Args)]
+pub(crate) struct DownArguments {
+    /// Do not ask: the name of the cluster to remove
+    #[arg(long, short, value_name = "NAME", value_hint = ValueHint::Other)]
+    pub(crate) yes: Option<String>,
+    /// Which cluster.
+    #[command(flatten)]
+    pub(crate) spec: SpecArguments,
+}
+
+/// `kubeconfig`.
+#[derive(Debug, Args)]
+pub(crate) struct KubeconfigArguments {
+    /// Print it instead of writing it
+    #[arg(long, conflicts_with_all = ["merge", "path"])]
+    pub(crate) print: bool,
+    /// Put the entries into your own kubeconfig (KUBECONFIG, or ~/.kube/config), keeping everything else
+    #[arg(long)]
+    pub(crate) merge: bool,
+    /// The file to write or to merge into [default: ~/.kube/howso-NAME.yaml]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) path: Option<Utf8PathBuf>,
+    /// Which cluster.
+    #[command(flatten)]
+    pub(crate) spec: SpecArguments,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    /// Which cluster.
+    #[command(flatten)]
+    pub(crate) spec: SpecArguments,
+}
+
+/// `profile`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProfileVerb {
+    /// List the profiles that are built in and your own
+    ///
+    /// Your own lie in $XDG_CONFIG_HOME/howso-infra/profiles or ~/.config/howso-infra/profiles, and win over those that
+    /// are built in.
+    List,
+    /// Print a profile, or where every value of the specification comes from
+    #[command(after_long_help = PROFILE_EXAMPLES)]
+    Show(ProfileShowArguments),
+}
+
+/// `profile show`.
+#[derive(Debug, Args)]
+pub(crate) struct ProfileShowArguments {
+    /// The profile: a name or a path [default: the one that the specification names]
+    #[arg(value_name = "PROFILE", value_hint = ValueHint::FilePath)]
+    pub(crate) profile_name: Option<String>,
+    /// Print every value of the whole specification with what set it
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Which cluster.
+    #[command(flatten)]
+    pub(crate) spec: SpecArguments,
+}
+
+/// `adopt`.
+#[derive(Debug, Args)]
+pub(crate) struct AdoptArguments {
+    /// Which cluster.
+    #[command(flatten)]
+    pub(crate) spec: SpecArguments,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArguments {
+    /// The shell
+    #[arg(value_name = "SHELL", value_enum)]
+    pub(crate) shell: Shell,
+}
+
+/// `man`.
+#[derive(Debug, Args)]
+pub(crate) struct ManArguments {
+    /// Write all pages here, instead of printing the main one
+    #[arg(value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
+    pub(crate) directory: Option<Utf8PathBuf>,
+}
+
+const MAIN_EXAMPLES: &str = "\
+Examples:
+  howso-infra up --name howso --provider eks --region us-east-1 --profile large
+  howso-infra plan
+  howso-infra down
+
+Every key of howso-infra.toml is also a variable: HOWSO_INFRA_ and the key in capitals, with __ for
+dots (HOWSO_INFRA_CORE__NODES=3).
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or specification, 3 there are changes, 4 partly done
+(run it again), 5 credentials or permission, 6 quota or capacity, 7 something foreign is in the
+way, 8 another run holds the lease, 9 removed but something is left, 130 interrupted.";
+
+const INIT_EXAMPLES: &str = "\
+Examples:
+  howso-infra init
+  howso-infra init --name howso --provider eks --region us-east-1 --profile large";
+
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  howso-infra plan
+  howso-infra plan --out plan.json && howso-infra up plan.json
+  howso-infra plan --worker-max 40 --detailed-exitcode";
+
+const UP_EXAMPLES: &str = "\
+Examples:
+  howso-infra up
+  howso-infra up --profile large --provider eks --region us-east-1 --name howso --yes
+  howso-infra up plan.json
+  howso-infra up --output json --yes | jq -r .type";
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  howso-infra status
+  howso-infra status --watch --interval 30";
+
+const DOWN_EXAMPLES: &str = "\
+Examples:
+  howso-infra down
+  howso-infra down --yes howso";
+
+const KUBECONFIG_EXAMPLES: &str = "\
+Examples:
+  howso-infra kubeconfig && export KUBECONFIG=~/.kube/howso-demo.yaml
+  howso-infra kubeconfig --merge
+  howso-infra kubeconfig --print > access.yaml";
+
+const PROFILE_EXAMPLES: &str = "\
+Examples:
+  howso-infra profile show large
+  howso-infra profile show --explain
+  howso-infra profile show large > ~/.config/howso-infra/profiles/ours.toml";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  howso-infra completions bash > ~/.local/share/bash-completion/completions/howso-infra
+  howso-infra completions zsh > ~/.zfunc/_howso-infra
+  howso-infra completions fish > ~/.config/fish/completions/howso-infra.fish";
+
+impl Stage {
+    /// The stage as it is typed.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Cloud => "cloud",
+            Self::Cluster => "cluster",
+            Self::Platform => "platform",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_says_what_it_does() {
+        fn check(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} of {}", argument.get_id(), command.get_name());
+            }
+            for verb in command.get_subcommands() {
+                assert!(verb.get_about().is_some(), "{}", verb.get_name());
+                check(verb);
+            }
+        }
+        check(&Arguments::command());
+    }
+}

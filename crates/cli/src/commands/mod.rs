@@ -1,0 +1,112 @@
+//! The verbs, one file each.
+
+mod access;
+mod adopt;
+mod completions;
+mod doctor;
+mod down;
+mod drift;
+mod init;
+mod kubeconfig;
+mod man;
+mod plan;
+mod profile;
+mod schema;
+mod stage;
+mod status;
+mod up;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use howso_infra::core::spec::ClusterSpec;
+use howso_infra::{Event, Registry, Session, Surroundings};
+
+use crate::arguments::{SpecArguments, Verb};
+use crate::failure::Failure;
+use crate::machine::Machine;
+use crate::settings;
+use crate::signals::Signals;
+use crate::view::Console;
+use crate::view::findings::WarningsReport;
+
+/// What every verb works with.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) machine: &'a Machine,
+    pub(crate) registry: &'a Registry,
+    pub(crate) console: &'a Arc<Console>,
+}
+
+/// Does what a verb says.
+pub(crate) fn run(context: &Context<'_>, verb: Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::Init(arguments) => init::run(context, arguments),
+        Verb::Plan(arguments) => block_on(async |signals| plan::run(context, signals, arguments).await),
+        Verb::Up(arguments) => block_on(async |signals| up::run(context, signals, arguments).await),
+        Verb::Status(arguments) => block_on(async |signals| status::run(context, signals, arguments).await),
+        Verb::Drift(arguments) => block_on(async |signals| drift::run(context, signals, arguments).await),
+        Verb::Down(arguments) => block_on(async |signals| down::run(context, signals, arguments).await),
+        Verb::Kubeconfig(arguments) => block_on(async |signals| kubeconfig::run(context, signals, arguments).await),
+        Verb::Doctor(arguments) => block_on(async |signals| doctor::run(context, signals, arguments).await),
+        Verb::Profile(verb) => profile::run(context, verb),
+        Verb::Adopt(arguments) => block_on(async |signals| adopt::run(context, signals, arguments).await),
+        Verb::Completions(arguments) => completions::run(context, &arguments),
+        Verb::Man(arguments) => man::run(context, arguments),
+        Verb::Schema => schema::run(context),
+    }
+}
+
+/// The command that resumes a verb which changes things.
+pub(crate) fn resume(verb: &Verb) -> Option<&'static str> {
+    match verb {
+        Verb::Up(_) => Some("howso-infra up"),
+        Verb::Down(_) => Some("howso-infra down"),
+        Verb::Init(_)
+        | Verb::Plan(_)
+        | Verb::Status(_)
+        | Verb::Drift(_)
+        | Verb::Kubeconfig(_)
+        | Verb::Doctor(_)
+        | Verb::Profile(_)
+        | Verb::Adopt(_)
+        | Verb::Completions(_)
+        | Verb::Man(_)
+        | Verb::Schema => None,
+    }
+}
+
+/// Runs what waits for clouds and people.
+fn block_on<W>(work: W) -> Result<(), Failure>
+where
+    W: AsyncFnOnce(&mut Signals) -> Result<(), Failure>,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
+    let result = runtime.block_on(async {
+        let mut signals = Signals::listen().map_err(Failure::Runtime)?;
+        work(&mut signals).await
+    });
+    // A question that nobody answered must not keep the process alive.
+    runtime.shutdown_background();
+    result
+}
+
+impl Context<'_> {
+    /// Puts the specification together and opens its cluster. Sends no request.
+    pub(crate) fn open(&self, arguments: &SpecArguments) -> impl Future<Output = Result<(ClusterSpec, Session), Failure>> {
+        async move {
+            let resolved = settings::load(arguments, self.machine, self.registry)?;
+            if !resolved.warnings.is_empty() {
+                self.console.say(&WarningsReport(&resolved.warnings));
+            }
+            let surroundings = Surroundings {
+                state_dir: self.machine.state_dir(arguments.state_dir.as_deref())?,
+                host: gethostname::gethostname().to_string_lossy().into_owned(),
+                process_id: std::process::id(),
+            };
+            let console = Arc::clone(self.console);
+            let session = Session::open(resolved.spec.clone(), self.registry, surroundings).await?;
+            Ok((resolved.spec, session.on_event(Arc::new(move |event: &Event| console.event(event)))))
+        }
+    }
+}

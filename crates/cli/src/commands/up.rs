@@ -1,0 +1,134 @@
+//! `up`: create, change or resume.
+
+use howso_infra::core::plan::{Direction, Plan, Reason};
+use howso_infra::core::spec::ClusterSpec;
+use howso_infra::{Finished, Goal, Run, interrupt};
+use serde_json::{Value, json};
+
+use super::access::{self, Written};
+use super::plan::{load, replacement};
+use super::{Context, stage};
+use crate::arguments::{Stage, UpArguments};
+use crate::consent::confirm;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::signals::Signals;
+use crate::view::Report;
+use crate::view::findings::FindingsReport;
+use crate::view::plan::{PlanReport, replaced};
+use crate::view::style::{Style, counted};
+
+pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments: UpArguments) -> Result<(), Failure> {
+    let saved = arguments.plan.as_ref().map(|path| load(&context.machine.directory.join(path))).transpose()?;
+    let (spec, session) = context.open(&arguments.spec).await?;
+    let stage = stage::settle(arguments.until, &spec)?;
+    let allowed = arguments.allow_replace || saved.as_ref().is_some_and(replaces_what_worked);
+    let run = signals.or_stop(session.begin(Goal::Up { replacement: replacement(allowed) })).await??;
+    if let Some(saved) = &saved {
+        refuse_if_outdated(&run, saved)?;
+    }
+    let plan = &run.prepared().plan;
+    context.console.say(&PlanReport { spec: &spec, prepared: run.prepared() });
+    if plan.blocked().next().is_some() {
+        return Err(Failure::Blocked(Box::new(plan.clone())));
+    }
+    if !plan.steps.is_empty() {
+        check(context, signals, &run).await?;
+        if !arguments.yes {
+            confirm(context.console, context.machine, signals, &question(plan)).await?;
+        }
+    }
+    context.console.expect(plan);
+    let (trigger, interrupts) = interrupt::channel();
+    let finished = signals.or_tell(&trigger, run.execute(interrupts)).await?;
+    let finished = Failure::of_finished(Direction::Up, finished)?;
+    let kubeconfig = match &finished.access {
+        Some(access) => {
+            Some(access::write_own(context.machine, &spec, access, arguments.kubeconfig.as_deref())?)
+        }
+        None => None,
+    };
+    context.console.say(&UpReport { spec: &spec, finished: &finished, kubeconfig: kubeconfig.as_ref(), stage });
+    Ok(())
+}
+
+/// A saved plan that was made with `--allow-replace` is carried out with it.
+fn replaces_what_worked(plan: &Plan) -> bool {
+    plan.report.iter().any(|decision| matches!(decision.reason, Reason::CannotChangeInPlace { .. }))
+}
+
+fn refuse_if_outdated(run: &Run<'_>, saved: &Plan) -> Result<(), Failure> {
+    run.refuse_if_changed(saved)?;
+    // The same wishes and the same cloud give the same decisions, unless what may be replaced was different.
+    if run.prepared().plan.report == saved.report {
+        return Ok(());
+    }
+    Err(howso_infra::Error::PlanOutdated { what: "what may be replaced" }.into())
+}
+
+/// Looks, by reads alone, whether the plan can succeed.
+async fn check(context: &Context<'_>, signals: &mut Signals, run: &Run<'_>) -> Result<(), Failure> {
+    let findings = signals.or_stop(run.preflight()).await?;
+    if Exit::of_findings(&findings) != Exit::Done {
+        return Err(Failure::Unfit(findings));
+    }
+    let report = FindingsReport { findings: &findings, complete: false };
+    if !report.is_silent() {
+        context.console.say(&report);
+    }
+    Ok(())
+}
+
+fn question(plan: &Plan) -> String {
+    let replaced = replaced(plan);
+    let steps = counted(plan.steps.len(), "step", "steps");
+    if replaced.is_empty() {
+        format!("Carry out {steps}?")
+    } else {
+        format!("Carry out {steps}, replacing {}?", replaced.join(", "))
+    }
+}
+
+/// How `up` ended well, and what to do next.
+struct UpReport<'a> {
+    spec: &'a ClusterSpec,
+    finished: &'a Finished,
+    kubeconfig: Option<&'a Written>,
+    stage: Stage,
+}
+
+impl Report for UpReport<'_> {
+    fn kind(&self) -> &'static str {
+        "result"
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "command": "up", "cluster": self.spec.name, "stage": self.stage.as_str(),
+            "counts": self.finished.outcome.counts,
+            "kubeconfig": self.kubeconfig.map(|written| written.path.as_str()),
+            "context": self.kubeconfig.map(|written| written.context.as_str()),
+        })
+    }
+
+    fn text(&self, style: Style) -> String {
+        let (name, steps) = (&self.spec.name, self.finished.outcome.counts.settled);
+        let done = match steps {
+            0 => "is as wanted, nothing was changed".to_owned(),
+            some => format!("is as wanted after {}", counted(some, "step", "steps")),
+        };
+        let mut text = format!("{} {} {done} (stage {})\n", style.good(), style.bold(name.as_str()), self.stage.as_str());
+        match self.kubeconfig {
+            Some(written) => {
+                text += &format!("  access: {}\n", written.path);
+                text += &format!("  next:   export KUBECONFIG={} && kubectl get nodes\n", written.path);
+                text += &written.missing_program_line(style);
+            }
+            None => {
+                text += "  access: the control plane cannot be used yet\n";
+                text += "  next:   howso-infra kubeconfig, as soon as it can\n";
+            }
+        }
+        text
+    }
+}

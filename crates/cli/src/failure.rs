@@ -1,0 +1,143 @@
+//! Why a command did not do what it should.
+
+use std::io;
+
+use camino::Utf8PathBuf;
+use howso_infra::Finished;
+use howso_infra::core::plan::{Direction, Plan};
+use howso_infra::core::spec::SpecErrors;
+use howso_infra::core::{Finding, Leftover};
+use howso_infra::engine::Outcome;
+
+/// Why a command did not do what it should. Each has an exit code in [`crate::exit`] and a text in [`crate::errors`].
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The specification is wrong.
+    #[error("the specification is wrong")]
+    Spec(#[from] SpecErrors),
+    /// The library could not carry the command out.
+    #[error(transparent)]
+    Library(howso_infra::Error),
+    /// The command was used in a way that makes no sense.
+    #[error("{message}")]
+    Usage {
+        /// What is wrong.
+        message: String,
+        /// What to do instead.
+        hint: String,
+    },
+    /// A file could not be read or written.
+    #[error("cannot {action} {path}")]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: Utf8PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The user's kubeconfig was left alone.
+    #[error("cannot merge into {path}")]
+    Merge {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Why.
+        source: howso_infra::kubeconfig::MergeError,
+    },
+    /// Consent was needed, and there was nobody to ask.
+    #[error("nobody can be asked for consent: {reason}")]
+    NobodyToAsk {
+        /// Why nobody can be asked.
+        reason: &'static str,
+        /// The option that gives consent.
+        option: String,
+    },
+    /// The user said no.
+    #[error("not confirmed, so nothing was changed")]
+    Declined,
+    /// Parts of the plan must not be carried out, so nothing was.
+    #[error("the plan is blocked, so nothing was changed")]
+    Blocked(Box<Plan>),
+    /// The plan would fail.
+    #[error("the checks found what would make this fail, so nothing was changed")]
+    Unfit(Vec<Finding>),
+    /// A check found what is in the way; it was printed already.
+    #[error("the checks found what would make `up` fail")]
+    Found(Vec<Finding>),
+    /// The run did not bring the plan to its end.
+    #[error("{}", describe_outcome(outcome))]
+    Unfinished {
+        /// Which way it went.
+        direction: Direction,
+        /// What happened to the steps.
+        outcome: Box<Outcome>,
+    },
+    /// Everything was done, and reading again showed that something is still to be done.
+    #[error("every step is done, but the cloud is not as wanted")]
+    StillDifferent(Box<Plan>),
+    /// A removal left something behind.
+    #[error("the removal left something behind")]
+    LeftBehind {
+        /// What the audit found.
+        leftovers: Vec<Leftover>,
+        /// What is still there by a new plan.
+        remaining: Option<Box<Plan>>,
+    },
+    /// The control plane cannot be used yet.
+    #[error("there is no access to the cluster yet")]
+    NoAccess,
+    /// Interrupted while nothing was being changed.
+    #[error("interrupted; nothing was changed")]
+    Interrupted,
+    /// What was found out is the answer: its exit code is not 0, and there is nothing to say about it.
+    #[error("there are changes")]
+    Changes,
+    /// The runtime could not be started.
+    #[error("cannot start")]
+    Runtime(#[source] io::Error),
+    /// Standard output could not be written.
+    #[error("cannot write to standard output")]
+    StandardOutput(#[source] io::Error),
+}
+
+impl From<howso_infra::Error> for Failure {
+    fn from(error: howso_infra::Error) -> Self {
+        match error {
+            howso_infra::Error::Spec(errors) => Self::Spec(errors),
+            other => Self::Library(other),
+        }
+    }
+}
+
+impl Failure {
+    /// A wrong use of the command, with what to do instead.
+    pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), hint: hint.into() }
+    }
+
+    /// What a finished run lacks, if anything.
+    pub(crate) fn of_finished(direction: Direction, finished: Finished) -> Result<Finished, Self> {
+        if !finished.outcome.is_complete() {
+            return Err(Self::Unfinished { direction, outcome: Box::new(finished.outcome) });
+        }
+        let remaining = finished.remaining.as_ref().filter(|plan| !plan.is_empty());
+        match (direction, remaining) {
+            (Direction::Up, Some(plan)) => Err(Self::StillDifferent(Box::new(plan.clone()))),
+            (Direction::Down, remaining) if remaining.is_some() || !finished.leftovers.is_empty() => {
+                let remaining = remaining.cloned().map(Box::new);
+                Err(Self::LeftBehind { leftovers: finished.leftovers, remaining })
+            }
+            (Direction::Up | Direction::Down, _) => Ok(finished),
+        }
+    }
+}
+
+fn describe_outcome(outcome: &Outcome) -> String {
+    let counts = &outcome.counts;
+    let done = format!("{} of {} steps are done", counts.settled, counts.total);
+    match (&outcome.interruption, counts.failed) {
+        (Some(_), _) => format!("interrupted: {done}"),
+        (None, 1) => format!("1 step failed: {done}"),
+        (None, failed) => format!("{failed} steps failed: {done}"),
+    }
+}

@@ -1,0 +1,65 @@
+//! Interrupts from the terminal and from the system.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+
+use howso_infra::interrupt::Trigger;
+
+use crate::failure::Failure;
+
+/// Interrupts: Ctrl-C, a request to terminate, a terminal that was closed.
+pub(crate) struct Signals {
+    #[cfg(unix)]
+    sources: [tokio::signal::unix::Signal; 3],
+}
+
+impl Signals {
+    /// Begins to listen. From here on a signal no longer ends the process by itself.
+    pub(crate) fn listen() -> io::Result<Self> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let sources = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?];
+            Ok(Self { sources })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    /// Waits for the next one.
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        {
+            let [interrupt, terminate, hangup] = &mut self.sources;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+        }
+        #[cfg(not(unix))]
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    /// Does something that changes nothing and can simply be dropped.
+    pub(crate) async fn or_stop<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Failure> {
+        tokio::select! {
+            done = work => Ok(done),
+            () = self.next() => Err(Failure::Interrupted),
+        }
+    }
+
+    /// Does something that must end in order: it is told of every interrupt and decides itself when to end.
+    pub(crate) async fn or_tell<T>(&mut self, trigger: &Trigger, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = self.next() => trigger.fire(),
+            }
+        }
+    }
+}

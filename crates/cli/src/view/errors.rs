@@ -1,0 +1,308 @@
+//! What went wrong: what failed and for which resource, the causes, then what to do.
+
+use std::collections::BTreeMap;
+
+use howso_infra::core::error::StepFailure;
+use howso_infra::core::plan::{Direction, Plan};
+use howso_infra::core::spec::{Origin, SpecError};
+use howso_infra::core::Severity;
+use howso_infra::engine::{Interruption, JournalError, Outcome};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use serde_json::{Value, json};
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::view::Report;
+use crate::view::findings::FindingsReport;
+use crate::view::plain::past;
+use crate::view::plan::hint;
+use crate::view::style::{Style, counted};
+
+/// A failure of a verb.
+pub(crate) struct FailureReport<'a> {
+    pub(crate) failure: &'a Failure,
+    /// The command to resume with, for a verb that changes things.
+    pub(crate) resume: Option<&'a str>,
+}
+
+/// A failure taken apart: what is printed, whatever the form.
+#[derive(Debug, Default)]
+struct Anatomy {
+    /// What failed, one line each, with the text it points into.
+    errors: Vec<(String, Option<Origin>)>,
+    /// Why.
+    causes: Vec<String>,
+    /// What a person can do.
+    hints: Vec<String>,
+}
+
+impl Report for FailureReport<'_> {
+    fn kind(&self) -> &'static str {
+        "error"
+    }
+
+    fn json(&self) -> Value {
+        let anatomy = self.anatomy();
+        let mut fields = json!({
+            "message": self.failure.to_string(),
+            "exit_code": Exit::of(self.failure).code(),
+            "errors": anatomy.errors.iter().map(|(message, _)| message).collect::<Vec<_>>(),
+            "causes": anatomy.causes,
+            "hints": anatomy.hints,
+        });
+        match self.failure {
+            Failure::Unfinished { outcome, .. } => fields["outcome"] = json!({
+                "counts": outcome.counts, "failures": outcome.failures, "interruption": outcome.interruption,
+            }),
+            Failure::LeftBehind { leftovers, .. } => fields["leftovers"] = json!(leftovers),
+            Failure::Unfit(findings) => fields["findings"] = json!(findings),
+            _ => {}
+        }
+        fields
+    }
+
+    fn text(&self, style: Style) -> String {
+        let anatomy = self.anatomy();
+        let mut text = String::new();
+        for (message, origin) in &anatomy.errors {
+            text += &format!("{} {message}\n", style.red("error:"));
+            text += &origin.as_ref().and_then(|origin| excerpt(origin, style)).unwrap_or_default();
+        }
+        for cause in &anatomy.causes {
+            text += &format!("  {} {cause}\n", style.bold("cause:"));
+        }
+        if let Failure::Unfit(findings) = self.failure {
+            text += &FindingsReport { findings, complete: false }.text(style);
+        }
+        if !anatomy.hints.is_empty() {
+            text.push('\n');
+        }
+        for hint in &anatomy.hints {
+            text += &format!("{} {hint}\n", style.green("hint:"));
+        }
+        text
+    }
+}
+
+impl FailureReport<'_> {
+    fn anatomy(&self) -> Anatomy {
+        let mut anatomy = match self.failure {
+            Failure::Spec(errors) => of_spec(&errors.errors),
+            Failure::Library(error) => of_library(error),
+            Failure::Usage { hint, .. } => Anatomy { hints: vec![hint.clone()], ..Anatomy::default() },
+            Failure::Blocked(plan) => of_blocked(plan),
+            Failure::Unfit(findings) => {
+                let blocking = findings.iter().filter(|finding| finding.severity == Severity::Blocking);
+                let blocking = counted(blocking.count(), "thing is", "things are");
+                Anatomy { hints: vec![format!("{blocking} to be cured, then run the command again")], ..Anatomy::default() }
+            }
+            Failure::Unfinished { direction, outcome } => of_outcome(*direction, outcome),
+            Failure::StillDifferent(plan) => of_still_different(plan),
+            Failure::LeftBehind { leftovers, remaining } => {
+                let left = leftovers.iter().map(|left| format!("{} {}: {}", left.what, left.physical_id, left.advice));
+                let still = remaining.iter().flat_map(|plan| plan.steps.iter()).map(|step| format!("{} is still there", step.resource));
+                let hints = vec!["remove what is listed, then run the command again to be sure".to_owned()];
+                Anatomy { causes: left.chain(still).collect(), hints, ..Anatomy::default() }
+            }
+            Failure::NobodyToAsk { option, .. } => {
+                Anatomy { hints: vec![format!("give consent with {option}; nothing was changed")], ..Anatomy::default() }
+            }
+            Failure::NoAccess => {
+                let hint = "see with `howso-infra status` whether the control plane is ready, then try again";
+                Anatomy { hints: vec![hint.to_owned()], ..Anatomy::default() }
+            }
+            Failure::Merge { .. } => {
+                let hint = "write a file of its own instead, without --merge";
+                Anatomy { hints: vec![hint.to_owned()], ..of_sources(self.failure) }
+            }
+            Failure::File { .. } | Failure::Runtime(_) | Failure::StandardOutput(_) => of_sources(self.failure),
+            Failure::Declined | Failure::Interrupted | Failure::Changes | Failure::Found(_) => Anatomy::default(),
+        };
+        if anatomy.errors.is_empty() {
+            anatomy.errors.push((self.failure.to_string(), None));
+        }
+        if let Some(command) = self.resume.filter(|_| is_resumable(self.failure)) {
+            anatomy.hints.push(format!("run `{command}` again to resume"));
+        }
+        anatomy.hints.dedup();
+        anatomy
+    }
+}
+
+/// Whether the same command, run again, goes on from here.
+fn is_resumable(failure: &Failure) -> bool {
+    match failure {
+        Failure::Library(error) => Exit::of(failure) != Exit::Usage && !matches!(error, howso_infra::Error::Graph(_)),
+        Failure::Unfinished { .. } | Failure::StillDifferent(_) | Failure::Interrupted | Failure::Unfit(_) => true,
+        Failure::Spec(_)
+        | Failure::Usage { .. }
+        | Failure::File { .. }
+        | Failure::Merge { .. }
+        | Failure::NobodyToAsk { .. }
+        | Failure::Declined
+        | Failure::Blocked(_)
+        | Failure::LeftBehind { .. }
+        | Failure::NoAccess
+        | Failure::Changes
+        | Failure::Found(_)
+        | Failure::Runtime(_)
+        | Failure::StandardOutput(_) => false,
+    }
+}
+
+fn of_spec(errors: &[SpecError]) -> Anatomy {
+    let mut anatomy = Anatomy::default();
+    for error in errors {
+        let mut message = String::new();
+        if let Some(origin) = &error.origin {
+            message += &format!("{origin}: ");
+        }
+        if !error.path.segments().is_empty() {
+            message += &format!("{}: ", error.path);
+        }
+        anatomy.errors.push((message + &error.message, error.origin.clone()));
+        if let Some(hint) = &error.hint {
+            // With several errors a hint alone does not say which one it is about.
+            let about = if errors.len() > 1 { format!("{}: ", error.path) } else { String::new() };
+            anatomy.hints.push(about + hint);
+        }
+    }
+    anatomy
+}
+
+fn of_library(error: &howso_infra::Error) -> Anatomy {
+    let mut anatomy = of_sources(error);
+    anatomy.hints.extend(error.hint());
+    if let howso_infra::Error::Journal(JournalError::Held { .. }) = error {
+        anatomy.hints.push("nothing was changed".to_owned());
+    }
+    anatomy
+}
+
+/// The message and the messages of everything behind it.
+fn of_sources(error: &dyn std::error::Error) -> Anatomy {
+    let mut causes = Vec::new();
+    let mut source = error.source();
+    while let Some(error) = source {
+        causes.push(error.to_string());
+        source = error.source();
+    }
+    // Some errors repeat their source; saying it once is enough.
+    causes.dedup();
+    causes.retain(|cause| *cause != error.to_string());
+    Anatomy { errors: vec![(error.to_string(), None)], causes, hints: Vec::new() }
+}
+
+fn of_blocked(plan: &Plan) -> Anatomy {
+    use howso_infra::core::Reason;
+    let mut anatomy = Anatomy::default();
+    let mut followers = 0;
+    for decision in plan.blocked() {
+        if let Reason::DependencyBlocked { .. } = decision.reason {
+            followers += 1;
+            continue;
+        }
+        anatomy.causes.push(format!("{}: {}", decision.resource, decision.reason));
+        let hint = hint(&decision.reason).filter(|hint| !anatomy.hints.contains(hint));
+        anatomy.hints.extend(hint);
+    }
+    if followers > 0 {
+        anatomy.causes.push(format!("{} on what is blocked", counted(followers, "more resource depends", "more resources depend")));
+    }
+    if anatomy.hints.is_empty() {
+        anatomy.hints.push("cure the causes and run the command again".to_owned());
+    }
+    anatomy
+}
+
+fn of_still_different(plan: &Plan) -> Anatomy {
+    let mut anatomy = Anatomy::default();
+    anatomy.causes.extend(plan.steps.iter().map(|step| format!("{}: {}", step.resource, step.reason)));
+    anatomy.causes.extend(plan.blocked().map(|decision| format!("{}: {}", decision.resource, decision.reason)));
+    anatomy.hints.push("something else may change the cluster at the same time".to_owned());
+    anatomy
+}
+
+/// Failures with the same root are one line; what was not tried because of them is counted.
+fn of_outcome(direction: Direction, outcome: &Outcome) -> Anatomy {
+    let mut anatomy = Anatomy::default();
+    let mut groups: BTreeMap<String, Vec<&StepFailure>> = BTreeMap::new();
+    for failure in &outcome.failures {
+        groups.entry(failure.error.to_string()).or_default().push(failure);
+    }
+    for (root, failures) in groups {
+        let names: Vec<String> = failures.iter().map(|failure| failure.resource.to_string()).collect();
+        let skipped: usize = failures.iter().map(|failure| failure.skipped).sum();
+        let followers = match skipped {
+            0 => String::new(),
+            some => format!("; {} not tried", counted(some, "step that follows was", "steps that follow were")),
+        };
+        anatomy.causes.push(format!("{} could not be {}: {root}{followers}", names.join(", "), past(failures[0].verb)));
+        for failure in failures {
+            anatomy.hints.extend(failure.error.hint.clone().filter(|hint| !anatomy.hints.contains(hint)));
+            if let Some(request) = &failure.error.request_id {
+                anatomy.causes.push(format!("request id of {}: {request}", failure.resource));
+            }
+        }
+    }
+    if let Some(Interruption::JournalRefused { message, hint }) = &outcome.interruption {
+        anatomy.causes.push(message.clone());
+        anatomy.hints.extend(hint.clone());
+    }
+    if outcome.counts.unfinished > 0 {
+        let steps = counted(outcome.counts.unfinished, "step is", "steps are");
+        anatomy.causes.push(format!("{steps} under way in the cloud; the next run waits for them"));
+    }
+    if anatomy.hints.is_empty() && direction == Direction::Up {
+        anatomy.hints.push("what is done stays; `howso-infra down` removes it".to_owned());
+    }
+    anatomy
+}
+
+/// The place in a text, drawn around it.
+fn excerpt(origin: &Origin, style: Style) -> Option<String> {
+    let (text, span) = (origin.source_text()?, origin.span?);
+    let snippet = Snippet {
+        source: NamedSource::new(origin.layer.to_string(), text.to_owned()),
+        label: LabeledSpan::new(None, span.start, (span.end - span.start).max(1)),
+    };
+    let theme = match (style.unicode, style.colour) {
+        (true, true) => GraphicalTheme::unicode(),
+        (true, false) => GraphicalTheme::unicode_nocolor(),
+        (false, _) => GraphicalTheme::none(),
+    };
+    let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(120).without_cause_chain();
+    let mut drawn = String::new();
+    handler.render_report(&mut drawn, &snippet).ok()?;
+    // The first line is the message, which was printed already in the program's own form.
+    let lines = drawn.lines().skip_while(|line| !line.contains(':')).filter(|line| !line.trim().is_empty());
+    Some(lines.map(|line| format!("{}\n", line.trim_end())).collect())
+}
+
+/// A place in a text.
+#[derive(Debug)]
+struct Snippet {
+    source: NamedSource<String>,
+    label: LabeledSpan,
+}
+
+impl std::fmt::Display for Snippet {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Ok(())
+    }
+}
+
+impl std::error::Error for Snippet {}
+
+impl Diagnostic for Snippet {
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.source)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        Some(Box::new(std::iter::once(self.label.clone())))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! Events as lines for people.
+
+use howso_infra::core::OperationVerb;
+use howso_infra::engine::Event as EngineEvent;
+use howso_infra::{Event, Phase};
+
+use crate::view::style::{Style, counted, duration};
+
+/// A step that usually takes longer is announced when it begins, so that a log does not fall silent.
+const ANNOUNCED_SECS: f64 = 30.0;
+
+/// The line of an event; [`None`] for one that is no news.
+pub(crate) fn line(event: &Event, style: Style) -> Option<String> {
+    match event {
+        Event::Phase(phase) => phase_text(*phase).map(|text| style.dim(text)),
+        Event::Engine(event) => engine_line(event, style),
+    }
+}
+
+/// What a phase is called; running speaks for itself.
+pub(crate) fn phase_text(phase: Phase) -> Option<&'static str> {
+    match phase {
+        Phase::Reading => Some("reading what is there"),
+        Phase::AwaitingVisibility => Some("waiting until what was made a moment ago must be visible"),
+        Phase::Checking => Some("checking whether the plan can succeed"),
+        Phase::Running => None,
+        Phase::Verifying => Some("verifying that nothing is left to do"),
+        Phase::Auditing => Some("looking for what may be left behind"),
+    }
+}
+
+fn engine_line(event: &EngineEvent, style: Style) -> Option<String> {
+    let line = match event {
+        EngineEvent::RunStarted { steps, expected_secs } => {
+            format!("{}, about {}", counted(*steps, "step", "steps"), duration(*expected_secs))
+        }
+        EngineEvent::StepStarted { resource, verb, expected_secs, .. } => {
+            if *expected_secs < ANNOUNCED_SECS && !style.verbose {
+                return None;
+            }
+            style.dim(&format!("  {resource} {}, about {}", present(*verb), duration(*expected_secs)))
+        }
+        EngineEvent::Progress { resource, state, elapsed_secs, .. } => {
+            if !style.verbose {
+                return None;
+            }
+            style.dim(&format!("  {resource} is {state} after {}", duration(*elapsed_secs)))
+        }
+        EngineEvent::Retrying { resource, error, delay_secs, attempt, .. } => {
+            let delay = duration(*delay_secs);
+            style.yellow(&format!("  {resource} is tried again in {delay} (failed {attempt} in a row): {error}"))
+        }
+        EngineEvent::Resolving { resource, error, .. } => {
+            style.yellow(&format!("  {resource}: the answer was lost, finding out what became of it: {error}"))
+        }
+        EngineEvent::Adopted { resource, physical_id, duplicates, .. } => {
+            let duplicates = match duplicates {
+                0 => String::new(),
+                some => format!(", and {} deleted", counted(*some, "duplicate is", "duplicates are")),
+            };
+            format!("  {resource}: found {physical_id}, which the lost call had made{duplicates}")
+        }
+        EngineEvent::SlowerThanUsual { resource, elapsed_secs, expected_secs, .. } => {
+            let (elapsed, expected) = (duration(*elapsed_secs), duration(*expected_secs));
+            style.yellow(&format!("  {resource} takes longer than usual: {elapsed} so far, usually {expected}"))
+        }
+        EngineEvent::StepSettled { resource, verb, elapsed_secs, .. } => {
+            format!("{} {resource} {} in {}", style.good(), past(*verb), duration(*elapsed_secs))
+        }
+        EngineEvent::StepFailed { resource, verb, error, .. } => {
+            format!("{} {resource} could not be {}: {error}", style.bad(), past(*verb))
+        }
+        EngineEvent::StepSkipped { resource, because, .. } => {
+            if !style.verbose {
+                return None;
+            }
+            style.dim(&format!("  {resource} is not tried, because {because} failed"))
+        }
+        EngineEvent::Interrupted { in_flight } => {
+            let calls = counted(*in_flight, "call", "calls");
+            style.yellow(&format!("interrupting: nothing new is started, {calls} in flight (once more to stop waiting)"))
+        }
+        EngineEvent::RunFinished { counts, elapsed_secs } => {
+            let steps = counted(counts.total, "step", "steps");
+            format!("{} of {steps} done in {}", counts.settled, duration(*elapsed_secs))
+        }
+    };
+    Some(line)
+}
+
+/// What a step is doing.
+pub(crate) fn present(verb: OperationVerb) -> &'static str {
+    match verb {
+        OperationVerb::Observe => "is being read",
+        OperationVerb::Create => "is being created",
+        OperationVerb::Update => "is being changed",
+        OperationVerb::Delete => "is being removed",
+    }
+}
+
+/// What a step has done.
+pub(crate) fn past(verb: OperationVerb) -> &'static str {
+    match verb {
+        OperationVerb::Observe => "read",
+        OperationVerb::Create => "created",
+        OperationVerb::Update => "changed",
+        OperationVerb::Delete => "removed",
+    }
+}

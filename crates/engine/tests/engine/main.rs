@@ -1,0 +1,11 @@
+//! The engine against a small made-up cloud, in virtual time.
+
+mod crash;
+mod faults;
+mod interruption;
+mod lost_answers;
+mod mutants;
+mod queue;
+mod random;
+mod support;
+mod two_runs;
