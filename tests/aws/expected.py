@@ -88,7 +88,8 @@ def check_roles(rig: Rig, kinds: tuple[str, ...] = ("cluster", "node", "ebs-csi"
     for kind in kinds:
         role = iam.get_role(RoleName=ROLES[kind])["Role"]
         (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
-        assert statement["Principal"] == {"Service": TRUSTS[kind]}, kind
+        # IAM takes one service as text or as a list of one, and gives back what it got.
+        assert statement["Principal"] in ({"Service": TRUSTS[kind]}, {"Service": [TRUSTS[kind]]}), kind
         attached = account.pages(iam, "list_attached_role_policies", "AttachedPolicies", RoleName=ROLES[kind])
         assert {policy["PolicyName"] for policy in attached} == policies[kind], kind
         inline = account.pages(iam, "list_role_policies", "PolicyNames", RoleName=ROLES[kind])

@@ -45,16 +45,16 @@ CHANGES = [
     Change(
         "one more worker pool",
         '[workers.big]\nmin = 0\nmax = 4\nmachine = { cpu = 32, memory = "128Gi" }\n',
-        named("nodegroup:big", "launch-template:big", "autoscaling-tags:big"),
+        named("nodegroup:big", "launch-template:big", "tags:big"),
         {"ec2:CreateLaunchTemplate": 1, "eks:CreateNodegroup": 1, "autoscaling:CreateOrUpdateTags": 1},
     ),
-    Change("a label", LABELS, named("nodegroup:worker", "autoscaling-tags:worker"), {"eks:UpdateNodegroupConfig": 1, "autoscaling:CreateOrUpdateTags": 1}),
+    Change("a label", LABELS, named("nodegroup:worker", "tags:worker"), {"eks:UpdateNodegroupConfig": 1, "autoscaling:CreateOrUpdateTags": 1}),
     Change(
-        "a label's value", LABELS.replace("blue", "red"), named("nodegroup:worker", "autoscaling-tags:worker"),
+        "a label's value", LABELS.replace("blue", "red"), named("nodegroup:worker", "tags:worker"),
         {"eks:UpdateNodegroupConfig": 1, "autoscaling:CreateOrUpdateTags": 1}, before=LABELS,
     ),
     Change(
-        "one more taint", '[workers.default]\ntaints = ["team=blue:NoSchedule"]\n', named("nodegroup:worker", "autoscaling-tags:worker"),
+        "one more taint", '[workers.default]\ntaints = ["team=blue:NoSchedule"]\n', named("nodegroup:worker", "tags:worker"),
         {"eks:UpdateNodegroupConfig": 1, "autoscaling:CreateOrUpdateTags": 1},
     ),
     Change(

@@ -29,7 +29,7 @@ pub(crate) struct TalkArguments {
     pub(crate) output: Output,
     /// When to colour
     ///
-    /// `auto` colours on a terminal, unless NO_COLOR is set.
+    /// `auto` colours on a terminal, unless `NO_COLOR` is set.
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Color::Auto)]
     pub(crate) color: Color,
     /// Print data and errors only
@@ -54,7 +54,7 @@ pub(crate) enum Output {
 /// When to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal, unless NO_COLOR is set
+    /// On a terminal, unless `NO_COLOR` is set
     Auto,
     /// Always
     Always,
@@ -120,7 +120,7 @@ pub(crate) enum Verb {
 pub(crate) struct SpecArguments {
     /// The specification file [default: howso-infra.toml here or in the nearest directory above]
     ///
-    /// Also HOWSO_INFRA_CONFIG.
+    /// Also `HOWSO_INFRA_CONFIG`.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<Utf8PathBuf>,
     /// The cluster's name
@@ -160,7 +160,7 @@ pub(crate) struct SpecArguments {
     pub(crate) set: Vec<String>,
     /// Where journals are kept [default: $XDG_STATE_HOME/howso-infra or ~/.local/state/howso-infra]
     ///
-    /// Also HOWSO_INFRA_STATE_DIR. Not needed to be correct: what is lost here is found again by its tags.
+    /// Also `HOWSO_INFRA_STATE_DIR`. Not needed to be correct: what is lost here is found again by its tags.
     #[arg(long, value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
     pub(crate) state_dir: Option<Utf8PathBuf>,
 }
@@ -313,7 +313,7 @@ pub(crate) enum ProfileVerb {
     List,
     /// Print a profile, or where every value of the specification comes from
     #[command(after_long_help = PROFILE_EXAMPLES)]
-    Show(ProfileShowArguments),
+    Show(Box<ProfileShowArguments>),
 }
 
 /// `profile show`.

@@ -1,5 +1,6 @@
 //! Exit codes, decided in one place (command line design, section 3).
 
+use std::io;
 use std::process::ExitCode;
 
 use howso_infra::core::plan::{Plan, Reason};
@@ -53,6 +54,7 @@ impl Exit {
             Failure::LeftBehind { .. } => Self::LeftBehind,
             Failure::Interrupted => Self::Interrupted,
             Failure::Changes => Self::Changes,
+            Failure::File { action: "read", source, .. } if is_wrong_path(source) => Self::Usage,
             Failure::File { .. }
             | Failure::Merge { .. }
             | Failure::Declined
@@ -154,6 +156,11 @@ impl Exit {
     pub(crate) fn code(self) -> u8 {
         self as u8
     }
+}
+
+/// Whether a file could not be read because its name is wrong.
+fn is_wrong_path(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory)
 }
 
 impl From<Exit> for ExitCode {

@@ -72,7 +72,8 @@ pub struct Ticket {
     pub verb: OperationVerb,
     /// The cloud's own identifier of the resource.
     pub physical_id: String,
-    /// What else the backend needs to ask, for example the id of an update.
+    /// What else the backend needs to ask, for example the id of an update. In a ticket that the engine makes itself (for a
+    /// resource that was found, not answered with) these are the attributes of the resource.
     pub context: Attributes,
 }
 

@@ -1,7 +1,6 @@
 //! Performs what the state machine decides.
 
 use std::error::Error;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,6 +105,9 @@ impl<'a> Driver<'a> {
         loop {
             if let Some(outcome) = outcome {
                 self.finish_writing().await;
+                // What is no longer waited for must not let virtual time go on.
+                self.activities.clear();
+                drop(hold);
                 return outcome;
             }
             self.write_records();
@@ -283,9 +285,14 @@ async fn limited<T>(
     late: ProviderError,
 ) -> Result<T, ProviderError> {
     let timer = clock.timer(clock.now() + limit);
-    match select(pin!(call), timer).await {
+    match select(Box::pin(call), timer).await {
         Either::Left((result, _)) => result,
-        Either::Right((_hold, _)) => Err(late),
+        Either::Right((hold, call)) => {
+            // In this order, so that a pause inside the call ends while virtual time stands still.
+            drop(call);
+            drop(hold);
+            Err(late)
+        }
     }
 }
 

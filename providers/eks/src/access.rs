@@ -36,3 +36,49 @@ pub(crate) fn access(spec: &ClusterSpec, profile: Option<&str>, observation: &Ob
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use howso_infra_core::{Attributes, DeploymentId, Observed, Ownership};
+
+    use super::*;
+    use crate::options::tests::specification;
+
+    fn observation(status: Status, outputs: &[(&str, &str)]) -> Observation {
+        let mut observation = Observation::default();
+        let outputs = outputs.iter().map(|(name, value)| ((*name).to_owned(), Value::text(*value)));
+        let deployment = DeploymentId::from_bytes([1; 16]);
+        let cluster = Observed {
+            physical_id: "arn".to_owned(),
+            ownership: Ownership::Ours { deployment, generation: None },
+            status,
+            attributes: Attributes::new(),
+            outputs: outputs.collect(),
+        };
+        observation.insert(cluster_id(), cluster);
+        observation
+    }
+
+    const READY: [(&str, &str); 2] = [("endpoint", "https://e"), ("certificate_authority", "")];
+
+    #[test]
+    fn access_asks_the_aws_command_line_for_a_token_with_the_same_profile() {
+        let spec = specification("small", "").unwrap();
+        let access = access(&spec, Some("team"), &observation(Status::Ready, &READY)).unwrap();
+        assert_eq!(access.context, "demo@us-east-1.eks");
+        assert_eq!(
+            access.exec.arguments.join(" "),
+            "eks get-token --output json --cluster-name demo --region us-east-1"
+        );
+        assert!(access.exec.environment.contains(&("AWS_PROFILE".to_owned(), "team".to_owned())));
+    }
+
+    #[test]
+    fn there_is_no_access_before_the_address_is_known_or_after_the_end() {
+        let spec = specification("small", "").unwrap();
+        let pending = Status::Pending { state: "CREATING".to_owned() };
+        assert_eq!(access(&spec, None, &observation(pending, &[])), None);
+        assert_eq!(access(&spec, None, &observation(Status::Deleting, &READY)), None);
+        assert_eq!(access(&spec, None, &Observation::default()), None);
+    }
+}

@@ -17,8 +17,8 @@ use howso_infra_core::identity::{CLUSTER_TAG, DEPLOYMENT_TAG};
 use howso_infra_core::{ClusterIdentity, Leftover, Ownership, ProviderError};
 
 use crate::clients::Clients;
-use crate::tags::{self, Tags};
 use crate::pages;
+use crate::tags::{self, Tags};
 
 /// The tag that the VPC CNI writes on network interfaces: <https://github.com/aws/amazon-vpc-cni-k8s>.
 const CNI_TAG: &str = "cluster.k8s.amazonaws.com/name";
@@ -35,7 +35,8 @@ pub(crate) async fn audit(clients: &Clients, identity: &ClusterIdentity) -> Resu
         auditor.remaining_vpcs()
     )?;
     let mut leftovers = BTreeSet::new();
-    leftovers.extend(interfaces.iter().filter(|found| auditor.is_ours(&tags_of(found.tag_set()))).filter_map(interface));
+    leftovers
+        .extend(interfaces.iter().filter(|found| auditor.is_ours(&tags_of(found.tag_set()))).filter_map(interface));
     leftovers.extend(groups.iter().filter(|found| auditor.is_ours(&tags_of(found.tags()))).filter_map(group));
     leftovers.extend(volumes.iter().filter(|found| auditor.is_ours(&tags_of(found.tags()))).filter_map(volume));
     if !vpcs.is_empty() {
@@ -113,10 +114,16 @@ fn interface(interface: &NetworkInterface) -> Option<Leftover> {
         format!("it belongs to the load balancer `{description}`; delete that load balancer")
     } else if description.starts_with("aws-K8S-") {
         "the network add-on left it; delete it with `aws ec2 delete-network-interface`".to_owned()
+    } else if description.is_empty() {
+        "find out what uses it, then delete it with `aws ec2 delete-network-interface`".to_owned()
     } else {
         format!("find out what uses it (`{description}`), then delete it with `aws ec2 delete-network-interface`")
     };
-    Some(Leftover { what: "network interface".to_owned(), physical_id: interface.network_interface_id.clone()?, advice })
+    Some(Leftover {
+        what: "network interface".to_owned(),
+        physical_id: interface.network_interface_id.clone()?,
+        advice,
+    })
 }
 
 fn group(group: &SecurityGroup) -> Option<Leftover> {
@@ -130,10 +137,9 @@ fn volume(volume: &Volume) -> Option<Leftover> {
         return None;
     }
     let tags = tags_of(volume.tags());
-    let claim = tags.get("kubernetes.io/created-for/pvc/name").map(|name| format!("it holds the data of claim `{name}`; "));
-    let advice = format!(
-        "{}keep what you need, then delete it with `aws ec2 delete-volume`",
-        claim.unwrap_or_default()
-    );
+    let claim =
+        tags.get("kubernetes.io/created-for/pvc/name").map(|name| format!("it holds the data of claim `{name}`; "));
+    let advice =
+        format!("{}keep what you need, then delete it with `aws ec2 delete-volume`", claim.unwrap_or_default());
     Some(Leftover { what: "volume".to_owned(), physical_id: volume.volume_id.clone()?, advice })
 }

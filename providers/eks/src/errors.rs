@@ -21,6 +21,9 @@ const BODY_LIMIT: usize = 2_000;
 const CREDENTIALS_HINT: &str = "check who you are with `aws sts get-caller-identity`; sign in with `aws sso login`, or choose other \
                                 credentials with AWS_PROFILE";
 
+/// How the SDK's credentials cache begins to say that no provider answered in time; the error has no public type.
+const IDENTITY_TIMEOUT: &str = "identity resolver timed out";
+
 /// Turns the error of a read into ours, for `map_err`.
 pub(crate) fn reading<E>(call: &'static str) -> impl FnOnce(SdkError<E, HttpResponse>) -> ProviderError
 where
@@ -30,7 +33,10 @@ where
 }
 
 /// Turns the error of a call with `verb` into ours, for `map_err`.
-pub(crate) fn mutating<E>(verb: OperationVerb, call: &'static str) -> impl FnOnce(SdkError<E, HttpResponse>) -> ProviderError
+pub(crate) fn mutating<E>(
+    verb: OperationVerb,
+    call: &'static str,
+) -> impl FnOnce(SdkError<E, HttpResponse>) -> ProviderError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -70,6 +76,9 @@ where
     if let Some(credentials) = find::<CredentialsError>(error) {
         return credentials_error(call, credentials);
     }
+    if chain(error).any(|cause| cause.to_string().starts_with(IDENTITY_TIMEOUT)) {
+        return credentials_error(call, &CredentialsError::provider_timed_out(Duration::ZERO));
+    }
     match error {
         SdkError::ServiceError(context) if !context.raw().status().is_success() => {
             answered(verb, call, context.raw(), error.code(), error.message())
@@ -81,7 +90,9 @@ where
         SdkError::ServiceError(_) | SdkError::ResponseError(_) => {
             ProviderError::new(ErrorKind::Ambiguous, call, "the answer could not be read")
         }
-        SdkError::TimeoutError(_) => ProviderError::new(ErrorKind::Ambiguous, call, "no answer within the request timeout"),
+        SdkError::TimeoutError(_) => {
+            ProviderError::new(ErrorKind::Ambiguous, call, "no answer within the request timeout")
+        }
         SdkError::DispatchFailure(_) if is_before_sending(error) => {
             ProviderError::new(ErrorKind::Transient, call, format!("no connection: {}", innermost(error)))
                 .with_hint("check the network, the region and AWS_ENDPOINT_URL")
@@ -153,7 +164,9 @@ fn hint(kind: &ErrorKind) -> Option<String> {
     match kind {
         ErrorKind::Auth => Some(CREDENTIALS_HINT.to_owned()),
         ErrorKind::Permission { action } => Some(format!("allow {action} for these credentials")),
-        ErrorKind::Quota { .. } => Some("ask for a higher quota in Service Quotas, or remove what is no longer needed".to_owned()),
+        ErrorKind::Quota { .. } => {
+            Some("ask for a higher quota in Service Quotas, or remove what is no longer needed".to_owned())
+        }
         ErrorKind::Capacity { .. } => Some("try again later, or name more instance types or other zones".to_owned()),
         _ => None,
     }
@@ -180,8 +193,10 @@ fn body(raw: &HttpResponse) -> String {
 fn credentials_error(call: &'static str, error: &CredentialsError) -> ProviderError {
     let (kind, message) = match error {
         CredentialsError::CredentialsNotLoaded(_) => (ErrorKind::Auth, "no AWS credentials were found"),
-        CredentialsError::ProviderTimedOut(_) => (ErrorKind::Transient, "the AWS credentials were not available in time"),
-        CredentialsError::InvalidConfiguration(_) => (ErrorKind::Auth, "the configuration of the AWS credentials is wrong"),
+        CredentialsError::ProviderTimedOut(_) => (ErrorKind::Auth, "no AWS credentials were found in time"),
+        CredentialsError::InvalidConfiguration(_) => {
+            (ErrorKind::Auth, "the configuration of the AWS credentials is wrong")
+        }
         _ => (ErrorKind::Auth, "the source of the AWS credentials failed or they have expired"),
     };
     ProviderError::new(kind, call, message).with_hint(CREDENTIALS_HINT)

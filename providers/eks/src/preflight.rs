@@ -7,7 +7,11 @@ mod network;
 mod permissions;
 mod placement;
 mod quotas;
+#[cfg(test)]
+mod tests;
 
+use futures::FutureExt;
+use futures::future::{BoxFuture, join_all};
 use howso_infra_core::plan::{Action, Direction};
 use howso_infra_core::provider::Facts;
 use howso_infra_core::spec::ClusterSpec;
@@ -28,24 +32,23 @@ struct Preflight<'a> {
 }
 
 /// Checks everything at the same time.
-pub(crate) async fn preflight(
-    clients: &Clients,
-    spec: &ClusterSpec,
-    facts: &Facts,
-    plan: &Plan,
-) -> Vec<Finding> {
+pub(crate) async fn preflight(clients: &Clients, spec: &ClusterSpec, facts: &Facts, plan: &Plan) -> Vec<Finding> {
     let mut findings = obstacles(plan);
     if plan.steps.is_empty() || plan.direction == Direction::Down {
         return findings;
     }
     // Both were made by this provider for this very specification.
-    let (Some(facts), Ok(options)) = (EksFacts::from_facts(facts), EksOptions::from_spec(spec)) else { return findings };
+    let (Some(facts), Ok(options)) = (EksFacts::from_facts(facts), EksOptions::from_spec(spec)) else {
+        return findings;
+    };
     let preflight = Preflight { clients, spec, options: &options, facts: &facts, plan };
-    let (caller, placement, network, quotas) =
-        futures::join!(preflight.caller(), preflight.placement(), preflight.network(), preflight.quotas());
-    for more in [caller, placement, network, quotas] {
-        findings.extend(more);
-    }
+    let checks: [BoxFuture<'_, Vec<Finding>>; 4] = [
+        preflight.caller().boxed(),
+        preflight.placement().boxed(),
+        preflight.network().boxed(),
+        preflight.quotas().boxed(),
+    ];
+    findings.extend(join_all(checks).await.into_iter().flatten());
     findings
 }
 
@@ -116,7 +119,13 @@ fn blocking(subject: &str, message: impl Into<String>, cure: &str, kind: ErrorKi
 }
 
 fn finding(severity: Severity, subject: &str, message: impl Into<String>, cure: Option<&str>) -> Finding {
-    Finding { severity, subject: subject.to_owned(), message: message.into(), cure: cure.map(str::to_owned), kind: None }
+    Finding {
+        severity,
+        subject: subject.to_owned(),
+        message: message.into(),
+        cure: cure.map(str::to_owned),
+        kind: None,
+    }
 }
 
 /// What could not be looked at. Without credentials nothing else can be done either, so that alone blocks.

@@ -69,7 +69,7 @@ impl Provider for EksProvider {
         plan: &Plan,
         _observation: &Observation,
     ) -> Vec<Finding> {
-        Box::pin(preflight::preflight(&self.backend.clients, spec, facts, plan)).await
+        preflight::preflight(&self.backend.clients, spec, facts, plan).await
     }
 
     fn backends(&self) -> Vec<Arc<dyn Backend>> {
@@ -105,7 +105,8 @@ impl Backend for EksBackend {
     async fn observe(&self, scope: &Scope) -> Result<Observation, ProviderError> {
         match scope {
             Scope::Cluster { deployment } => {
-                let context = ObserveContext { spec: &self.spec, options: &self.options, deployment: deployment.as_ref() };
+                let context =
+                    ObserveContext { spec: &self.spec, options: &self.options, deployment: deployment.as_ref() };
                 Box::pin(observe::observe(&self.clients, &context)).await
             }
             Scope::Resource { id, deployment, attributes, physical_id: _ } => {

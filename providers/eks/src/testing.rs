@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -105,6 +106,7 @@ pub(crate) fn clients_with(endpoint: &str, credentials: SharedCredentialsProvide
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .http_client(http_client())
         .credentials_provider(credentials)
+        .identity_cache(IdentityCache::lazy().load_timeout(REQUEST_TIMEOUT / 2).build())
         .build();
     Clients::new(&config)
 }

@@ -30,7 +30,8 @@ impl Written {
     pub(super) fn missing_program_line(&self, style: Style) -> String {
         match &self.missing_program {
             Some((program, hint)) => {
-                style.yellow(&format!("  warning: kubectl needs the program `{program}`, which is not here: {hint}")) + "\n"
+                style.yellow(&format!("  warning: kubectl needs the program `{program}`, which is not here: {hint}"))
+                    + "\n"
             }
             None => String::new(),
         }
@@ -68,7 +69,8 @@ pub(super) fn merge(machine: &Machine, access: &Access, path: Option<&Utf8Path>)
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(source) => return Err(Failure::File { action: "read", path, source }),
     };
-    let merged = kubeconfig::merge(&existing, access).map_err(|source| Failure::Merge { path: path.clone(), source })?;
+    let merged =
+        kubeconfig::merge(&existing, access).map_err(|source| Failure::Merge { path: path.clone(), source })?;
     if merged != existing {
         write(&path, &merged)?;
     }

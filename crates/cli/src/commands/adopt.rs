@@ -11,7 +11,11 @@ use crate::signals::Signals;
 use crate::view::Report;
 use crate::view::style::{Style, counted};
 
-pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments: AdoptArguments) -> Result<(), Failure> {
+pub(super) async fn run(
+    context: &Context<'_>,
+    signals: &mut Signals,
+    arguments: AdoptArguments,
+) -> Result<(), Failure> {
     let (spec, session) = context.open(&arguments.spec).await?;
     let adopted = signals.or_stop(session.adopt()).await??;
     context.console.data(&AdoptReport { spec: &spec, adopted: &adopted });

@@ -11,7 +11,11 @@ use crate::failure::Failure;
 use crate::signals::Signals;
 use crate::view::findings::FindingsReport;
 
-pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments: DoctorArguments) -> Result<(), Failure> {
+pub(super) async fn run(
+    context: &Context<'_>,
+    signals: &mut Signals,
+    arguments: DoctorArguments,
+) -> Result<(), Failure> {
     let (_, session) = context.open(&arguments.spec).await?;
     // What may be replaced matters to `up`; here it is only asked whether that could succeed.
     let goal = Goal::Up { replacement: Replacement::Allowed };

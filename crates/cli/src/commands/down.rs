@@ -60,7 +60,9 @@ impl Report for DownReport<'_> {
         let name = style.bold(self.spec.name.as_str());
         match self.finished.outcome.counts.settled {
             0 => format!("{} nothing of {name} is there\n", style.good()),
-            some => format!("{} {name} is gone after {}, nothing is left\n", style.good(), counted(some, "step", "steps")),
+            some => {
+                format!("{} {name} is gone after {}, nothing is left\n", style.good(), counted(some, "step", "steps"))
+            }
         }
     }
 }

@@ -6,7 +6,11 @@ use crate::failure::Failure;
 use crate::signals::Signals;
 use crate::view::status::StatusReport;
 
-pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments: DriftArguments) -> Result<(), Failure> {
+pub(super) async fn run(
+    context: &Context<'_>,
+    signals: &mut Signals,
+    arguments: DriftArguments,
+) -> Result<(), Failure> {
     let (spec, session) = context.open(&arguments.spec).await?;
     let status = signals.or_stop(session.status()).await??;
     context.console.data(&StatusReport { spec: &spec, status: &status, differences_only: true });

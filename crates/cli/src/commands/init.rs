@@ -63,16 +63,23 @@ fn collect(context: &Context<'_>, arguments: &InitArguments) -> Result<Answers, 
         if providers.contains(&text) { Ok(()) } else { Err(unknown()) }
     };
     let question = |question, flag, given: &Option<String>, default, check: &dyn Fn(&str) -> Result<(), Invalid>| {
-        settle(context, can_ask, Question { question, flag, default }, given.as_deref(), check)
+        settle(context, can_ask, Question { text: question, flag, default }, given.as_deref(), check)
     };
     let mut profiles = EMBEDDED_PROFILES.map(str::to_owned).to_vec();
-    profiles.extend(own_profiles(context.machine)?.into_keys().filter(|name| !EMBEDDED_PROFILES.contains(&name.as_str())));
+    profiles
+        .extend(own_profiles(context.machine)?.into_keys().filter(|name| !EMBEDDED_PROFILES.contains(&name.as_str())));
     let profile_question = format!("Profile: {}, or a path?", profiles.join(", "));
     Ok(Answers {
         name: question("Name of the cluster?", "--name", &arguments.name, Some("howso"), &|text| {
             text.parse::<ClusterName>().map(|_| ())
         })?,
-        provider: question("Platform?", "--provider", &arguments.provider, providers.first().copied(), &known_provider)?,
+        provider: question(
+            "Platform?",
+            "--provider",
+            &arguments.provider,
+            providers.first().copied(),
+            &known_provider,
+        )?,
         region: question("Region?", "--region", &arguments.region, None, &|text| text.parse::<Location>().map(|_| ()))?,
         // Whether the profile exists is checked with the whole file.
         profile: question(&profile_question, "--profile", &arguments.profile, Some(DEFAULT_PROFILE), &|_| Ok(()))?,
@@ -82,7 +89,7 @@ fn collect(context: &Context<'_>, arguments: &InitArguments) -> Result<Answers, 
 /// One question.
 #[derive(Clone, Copy)]
 struct Question<'a> {
-    question: &'a str,
+    text: &'a str,
     flag: &'static str,
     default: Option<&'a str>,
 }
@@ -96,14 +103,15 @@ fn settle(
     check: &dyn Fn(&str) -> Result<(), Invalid>,
 ) -> Result<String, Failure> {
     const ATTEMPTS_MAX: usize = 5;
-    let Question { question, flag, default } = question;
-    let unfit = |Invalid { message, hint }: Invalid| Failure::usage(format!("{flag}: {message}"), hint.unwrap_or_default());
+    let Question { text, flag, default } = question;
+    let unfit =
+        |Invalid { message, hint }: Invalid| Failure::usage(format!("{flag}: {message}"), hint.unwrap_or_default());
     if let Some(given) = given.or(default.filter(|_| !can_ask)) {
         return check(given).map(|()| given.to_owned()).map_err(unfit);
     }
     let mut attempt = 1;
     loop {
-        let answer = ask_now(context.console, question, default)?;
+        let answer = ask_now(context.console, text, default)?;
         match check(&answer) {
             Ok(()) => return Ok(answer),
             Err(invalid) if attempt == ATTEMPTS_MAX => return Err(unfit(invalid)),
@@ -136,7 +144,9 @@ fn render(answers: &Answers) -> String {
     let mut text = String::new();
     let keys = [("name", name), ("provider", provider), ("region", region), ("profile", profile)];
     text.push_str("# What `howso-infra up` builds. Flags and HOWSO_INFRA_* variables win over this file.\n");
-    text.push_str("# All keys: howso-infra schema. Where each value comes from: howso-infra profile show --explain.\n\n");
+    text.push_str(
+        "# All keys: howso-infra schema. Where each value comes from: howso-infra profile show --explain.\n\n",
+    );
     for (key, value) in keys {
         // Writing into memory does not fail.
         let _ = writeln!(text, "{key:<8} = {}", quote(value));

@@ -16,7 +16,6 @@ mod stage;
 mod status;
 mod up;
 
-use std::future::Future;
 use std::sync::Arc;
 
 use howso_infra::core::spec::ClusterSpec;
@@ -42,15 +41,17 @@ pub(crate) struct Context<'a> {
 pub(crate) fn run(context: &Context<'_>, verb: Verb) -> Result<(), Failure> {
     match verb {
         Verb::Init(arguments) => init::run(context, arguments),
-        Verb::Plan(arguments) => block_on(async |signals| plan::run(context, signals, arguments).await),
-        Verb::Up(arguments) => block_on(async |signals| up::run(context, signals, arguments).await),
-        Verb::Status(arguments) => block_on(async |signals| status::run(context, signals, arguments).await),
-        Verb::Drift(arguments) => block_on(async |signals| drift::run(context, signals, arguments).await),
-        Verb::Down(arguments) => block_on(async |signals| down::run(context, signals, arguments).await),
-        Verb::Kubeconfig(arguments) => block_on(async |signals| kubeconfig::run(context, signals, arguments).await),
-        Verb::Doctor(arguments) => block_on(async |signals| doctor::run(context, signals, arguments).await),
+        Verb::Plan(arguments) => block_on(async |signals| Box::pin(plan::run(context, signals, arguments)).await),
+        Verb::Up(arguments) => block_on(async |signals| Box::pin(up::run(context, signals, arguments)).await),
+        Verb::Status(arguments) => block_on(async |signals| Box::pin(status::run(context, signals, arguments)).await),
+        Verb::Drift(arguments) => block_on(async |signals| Box::pin(drift::run(context, signals, arguments)).await),
+        Verb::Down(arguments) => block_on(async |signals| Box::pin(down::run(context, signals, arguments)).await),
+        Verb::Kubeconfig(arguments) => {
+            block_on(async |signals| Box::pin(kubeconfig::run(context, signals, arguments)).await)
+        }
+        Verb::Doctor(arguments) => block_on(async |signals| Box::pin(doctor::run(context, signals, arguments)).await),
         Verb::Profile(verb) => profile::run(context, verb),
-        Verb::Adopt(arguments) => block_on(async |signals| adopt::run(context, signals, arguments).await),
+        Verb::Adopt(arguments) => block_on(async |signals| Box::pin(adopt::run(context, signals, arguments)).await),
         Verb::Completions(arguments) => completions::run(context, &arguments),
         Verb::Man(arguments) => man::run(context, arguments),
         Verb::Schema => schema::run(context),
@@ -93,20 +94,18 @@ where
 
 impl Context<'_> {
     /// Puts the specification together and opens its cluster. Sends no request.
-    pub(crate) fn open(&self, arguments: &SpecArguments) -> impl Future<Output = Result<(ClusterSpec, Session), Failure>> {
-        async move {
-            let resolved = settings::load(arguments, self.machine, self.registry)?;
-            if !resolved.warnings.is_empty() {
-                self.console.say(&WarningsReport(&resolved.warnings));
-            }
-            let surroundings = Surroundings {
-                state_dir: self.machine.state_dir(arguments.state_dir.as_deref())?,
-                host: gethostname::gethostname().to_string_lossy().into_owned(),
-                process_id: std::process::id(),
-            };
-            let console = Arc::clone(self.console);
-            let session = Session::open(resolved.spec.clone(), self.registry, surroundings).await?;
-            Ok((resolved.spec, session.on_event(Arc::new(move |event: &Event| console.event(event)))))
+    pub(crate) async fn open(&self, arguments: &SpecArguments) -> Result<(ClusterSpec, Session), Failure> {
+        let resolved = settings::load(arguments, self.machine, self.registry)?;
+        if !resolved.warnings.is_empty() {
+            self.console.say(&WarningsReport(&resolved.warnings));
         }
+        let surroundings = Surroundings {
+            state_dir: self.machine.state_dir(arguments.state_dir.as_deref())?,
+            host: gethostname::gethostname().to_string_lossy().into_owned(),
+            process_id: std::process::id(),
+        };
+        let console = Arc::clone(self.console);
+        let session = Session::open(resolved.spec.clone(), self.registry, surroundings).await?;
+        Ok((resolved.spec, session.on_event(Arc::new(move |event: &Event| console.event(event)))))
     }
 }

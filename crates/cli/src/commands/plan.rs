@@ -8,6 +8,7 @@ use howso_infra::kubeconfig::write;
 use super::{Context, stage};
 use crate::arguments::PlanArguments;
 use crate::failure::Failure;
+use crate::machine::Machine;
 use crate::signals::Signals;
 use crate::view::plan::PlanReport;
 
@@ -18,7 +19,7 @@ pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments:
     let prepared = signals.or_stop(session.prepare(goal)).await??;
     context.console.data(&PlanReport { spec: &spec, prepared: &prepared });
     if let Some(out) = &arguments.out {
-        save(&context.machine.directory.join(out), &prepared.plan)?;
+        save(out, context.machine, &prepared.plan)?;
         context.console.note(format!("saved: carry it out with `howso-infra up {out}`"));
     }
     if prepared.plan.blocked().next().is_some() {
@@ -31,17 +32,17 @@ pub(super) fn replacement(allowed: bool) -> Replacement {
     if allowed { Replacement::Allowed } else { Replacement::Refused }
 }
 
-fn save(path: &Utf8Path, plan: &Plan) -> Result<(), Failure> {
+fn save(path: &Utf8Path, machine: &Machine, plan: &Plan) -> Result<(), Failure> {
     // A plan has text keys only, so it can be written as JSON.
     let text = serde_json::to_string_pretty(plan).expect("a plan serialises to JSON");
     let failed = |source| Failure::File { action: "write", path: path.to_owned(), source };
-    write(path, &(text + "\n")).map_err(failed)
+    write(&machine.directory.join(path), &(text + "\n")).map_err(failed)
 }
 
 /// Reads a saved plan.
-pub(super) fn load(path: &Utf8Path) -> Result<Plan, Failure> {
+pub(super) fn load(path: &Utf8Path, machine: &Machine) -> Result<Plan, Failure> {
     let failed = |source| Failure::File { action: "read", path: path.to_owned(), source };
-    let text = std::fs::read_to_string(path).map_err(failed)?;
+    let text = std::fs::read_to_string(machine.directory.join(path)).map_err(failed)?;
     let hint = "make a new one with `howso-infra plan --out FILE`";
     let value: serde_json::Value = serde_json::from_str(&text)
         .map_err(|error| Failure::usage(format!("{path} is not a saved plan: {error}"), hint))?;
@@ -53,6 +54,5 @@ pub(super) fn load(path: &Utf8Path) -> Result<Plan, Failure> {
         }
         None => return Err(Failure::usage(format!("{path} is not a saved plan"), hint)),
     }
-    serde_json::from_value(value)
-        .map_err(|error| Failure::usage(format!("{path} is not a saved plan: {error}"), hint))
+    serde_json::from_value(value).map_err(|error| Failure::usage(format!("{path} is not a saved plan: {error}"), hint))
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use howso_infra::core::spec::{
-    EMBEDDED_PROFILES, Explained, Layer, Layers, ProfileChoice, Resolved, SpecErrorKind, SpecErrors, profile_name, resolve,
+    EMBEDDED_PROFILES, Explained, Layer, Layers, Origin, ProfileChoice, Resolved, SpecErrorKind, SpecErrors,
+    profile_name, resolve,
 };
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ use crate::arguments::{ProfileShowArguments, ProfileVerb};
 use crate::failure::Failure;
 use crate::settings::{self, Profile, find_profile, own_profiles};
 use crate::view::Report;
-use crate::view::style::Style;
+use crate::view::style::{Style, lines};
 
 /// Stands for values that a cluster needs and a profile need not have.
 const UNSET: &str = "not set";
@@ -44,21 +45,22 @@ impl Report for ProfileList {
     }
 
     fn json(&self) -> Value {
-        let profiles: Vec<Value> = self.0.iter().map(|(name, origin)| json!({ "name": name, "origin": origin })).collect();
+        let profiles: Vec<Value> =
+            self.0.iter().map(|(name, origin)| json!({ "name": name, "origin": origin })).collect();
         json!({ "profiles": profiles })
     }
 
     fn text(&self, style: Style) -> String {
         let width = self.0.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-        self.0.iter().map(|(name, origin)| format!("{name:<width$}  {}\n", style.dim(origin))).collect()
+        lines(self.0.iter().map(|(name, origin)| format!("{name:<width$}  {}", style.dim(origin))))
     }
 }
 
-fn show(context: &Context<'_>, arguments: ProfileShowArguments) -> Result<(), Failure> {
-    let mut spec = arguments.spec;
-    spec.profile = arguments.profile_name.or(spec.profile);
+fn show(context: &Context<'_>, arguments: Box<ProfileShowArguments>) -> Result<(), Failure> {
+    let ProfileShowArguments { profile_name: named, explain, mut spec } = *arguments;
+    spec.profile = named.or(spec.profile);
     let layers = settings::layers(&spec, context.machine)?;
-    if !arguments.explain {
+    if !explain {
         let choice = profile_name(&layers)?;
         let profile = find_profile(&choice, context.machine)?;
         context.console.data(&ProfileText { choice, profile });
@@ -73,7 +75,10 @@ fn show(context: &Context<'_>, arguments: ProfileShowArguments) -> Result<(), Fa
 /// What a cluster needs and nobody said yet is filled in, so that the rest can be explained.
 fn resolve_as_far_as_possible(context: &Context<'_>, layers: Layers) -> Result<Resolved, SpecErrors> {
     let schemas = context.registry.schemas();
-    let Err(errors) = resolve(&layers, &schemas) else { return resolve(&layers, &schemas) };
+    let errors = match resolve(&layers, &schemas) {
+        Ok(resolved) => return Ok(resolved),
+        Err(errors) => errors,
+    };
     let fillings: BTreeMap<&str, &str> = [("name", "unset"), ("provider", "unset"), ("region", "unset")].into();
     let mut filled = layers;
     for error in errors.errors.iter().filter(|error| error.kind == SpecErrorKind::Missing) {
@@ -120,25 +125,30 @@ impl Report for Explanation {
     }
 
     fn json(&self) -> Value {
-        let value = |explained: &Explained| match Self::is_unset(explained) {
-            true => json!({ "path": explained.path.to_string(), "value": null, "origin": null }),
-            false => json!({
-                "path": explained.path.to_string(), "value": explained.value, "origin": explained.origin.to_string(),
-            }),
+        let value = |explained: &Explained| {
+            let set = (!Self::is_unset(explained)).then_some((&explained.value, explained.origin.to_string()));
+            let (value, origin) = set.unzip();
+            json!({ "path": explained.path.to_string(), "value": value, "origin": origin })
         };
         json!({ "values": self.0.iter().map(value).collect::<Vec<_>>() })
     }
 
     fn text(&self, style: Style) -> String {
-        let assignment = |explained: &Explained| match Self::is_unset(explained) {
-            true => format!("# {} =", explained.path),
-            false => format!("{} = {}", explained.path, explained.value),
+        const WIDTH_MAX: usize = 60;
+        let assignment = |explained: &Explained| {
+            if Self::is_unset(explained) {
+                format!("# {} =", explained.path)
+            } else {
+                format!("{} = {}", explained.path, explained.value)
+            }
         };
-        let lines: Vec<(String, &Explained)> = self.0.iter().map(|explained| (assignment(explained), explained)).collect();
-        let width = lines.iter().map(|(line, _)| line.chars().count()).filter(|width| *width <= 60).max().unwrap_or(0);
-        lines
-            .iter()
-            .map(|(line, explained)| format!("{line:<width$}  {}\n", style.dim(&format!("# {}", explained.origin))))
-            .collect()
+        let rows: Vec<(String, &Origin)> =
+            self.0.iter().map(|explained| (assignment(explained), &explained.origin)).collect();
+        let widths = rows.iter().map(|(assignment, _)| assignment.chars().count());
+        let width = widths.filter(|width| *width <= WIDTH_MAX).max().unwrap_or(0);
+        lines(
+            rows.into_iter()
+                .map(|(assignment, origin)| format!("{assignment:<width$}  {}", style.dim(&format!("# {origin}")))),
+        )
     }
 }

@@ -8,7 +8,11 @@ use crate::failure::Failure;
 use crate::signals::Signals;
 use crate::view::status::StatusReport;
 
-pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments: StatusArguments) -> Result<(), Failure> {
+pub(super) async fn run(
+    context: &Context<'_>,
+    signals: &mut Signals,
+    arguments: StatusArguments,
+) -> Result<(), Failure> {
     let (spec, session) = context.open(&arguments.spec).await?;
     loop {
         let status = signals.or_stop(session.status()).await??;

@@ -16,10 +16,10 @@ use crate::signals::Signals;
 use crate::view::Report;
 use crate::view::findings::FindingsReport;
 use crate::view::plan::{PlanReport, replaced};
-use crate::view::style::{Style, counted};
+use crate::view::style::{Style, add_line, counted};
 
 pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments: UpArguments) -> Result<(), Failure> {
-    let saved = arguments.plan.as_ref().map(|path| load(&context.machine.directory.join(path))).transpose()?;
+    let saved = arguments.plan.as_ref().map(|path| load(path, context.machine)).transpose()?;
     let (spec, session) = context.open(&arguments.spec).await?;
     let stage = stage::settle(arguments.until, &spec)?;
     let allowed = arguments.allow_replace || saved.as_ref().is_some_and(replaces_what_worked);
@@ -43,9 +43,7 @@ pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments:
     let finished = signals.or_tell(&trigger, run.execute(interrupts)).await?;
     let finished = Failure::of_finished(Direction::Up, finished)?;
     let kubeconfig = match &finished.access {
-        Some(access) => {
-            Some(access::write_own(context.machine, &spec, access, arguments.kubeconfig.as_deref())?)
-        }
+        Some(access) => Some(access::write_own(context.machine, &spec, access, arguments.kubeconfig.as_deref())?),
         None => None,
     };
     context.console.say(&UpReport { spec: &spec, finished: &finished, kubeconfig: kubeconfig.as_ref(), stage });
@@ -117,17 +115,15 @@ impl Report for UpReport<'_> {
             0 => "is as wanted, nothing was changed".to_owned(),
             some => format!("is as wanted after {}", counted(some, "step", "steps")),
         };
-        let mut text = format!("{} {} {done} (stage {})\n", style.good(), style.bold(name.as_str()), self.stage.as_str());
-        match self.kubeconfig {
-            Some(written) => {
-                text += &format!("  access: {}\n", written.path);
-                text += &format!("  next:   export KUBECONFIG={} && kubectl get nodes\n", written.path);
-                text += &written.missing_program_line(style);
-            }
-            None => {
-                text += "  access: the control plane cannot be used yet\n";
-                text += "  next:   howso-infra kubeconfig, as soon as it can\n";
-            }
+        let mut text =
+            format!("{} {} {done} (stage {})\n", style.good(), style.bold(name.as_str()), self.stage.as_str());
+        if let Some(written) = self.kubeconfig {
+            add_line(&mut text, &format!("  access: {}", written.path));
+            add_line(&mut text, &format!("  next:   export KUBECONFIG={} && kubectl get nodes", written.path));
+            text += &written.missing_program_line(style);
+        } else {
+            text += "  access: the control plane cannot be used yet\n";
+            text += "  next:   howso-infra kubeconfig, as soon as it can\n";
         }
         text
     }

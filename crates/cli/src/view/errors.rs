@@ -1,11 +1,12 @@
 //! What went wrong: what failed and for which resource, the causes, then what to do.
 
 use std::collections::BTreeMap;
+use std::io;
 
+use howso_infra::core::Severity;
 use howso_infra::core::error::StepFailure;
 use howso_infra::core::plan::{Direction, Plan};
 use howso_infra::core::spec::{Origin, SpecError};
-use howso_infra::core::Severity;
 use howso_infra::engine::{Interruption, JournalError, Outcome};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ use crate::view::Report;
 use crate::view::findings::FindingsReport;
 use crate::view::plain::past;
 use crate::view::plan::hint;
-use crate::view::style::{Style, counted};
+use crate::view::style::{Style, add_line, counted, lines};
 
 /// A failure of a verb.
 pub(crate) struct FailureReport<'a> {
@@ -51,9 +52,11 @@ impl Report for FailureReport<'_> {
             "hints": anatomy.hints,
         });
         match self.failure {
-            Failure::Unfinished { outcome, .. } => fields["outcome"] = json!({
-                "counts": outcome.counts, "failures": outcome.failures, "interruption": outcome.interruption,
-            }),
+            Failure::Unfinished { outcome, .. } => {
+                fields["outcome"] = json!({
+                    "counts": outcome.counts, "failures": outcome.failures, "interruption": outcome.interruption,
+                });
+            }
             Failure::LeftBehind { leftovers, .. } => fields["leftovers"] = json!(leftovers),
             Failure::Unfit(findings) => fields["findings"] = json!(findings),
             _ => {}
@@ -65,11 +68,11 @@ impl Report for FailureReport<'_> {
         let anatomy = self.anatomy();
         let mut text = String::new();
         for (message, origin) in &anatomy.errors {
-            text += &format!("{} {message}\n", style.red("error:"));
+            add_line(&mut text, &format!("{} {message}", style.red("error:")));
             text += &origin.as_ref().and_then(|origin| excerpt(origin, style)).unwrap_or_default();
         }
         for cause in &anatomy.causes {
-            text += &format!("  {} {cause}\n", style.bold("cause:"));
+            add_line(&mut text, &format!("  {} {cause}", style.bold("cause:")));
         }
         if let Failure::Unfit(findings) = self.failure {
             text += &FindingsReport { findings, complete: false }.text(style);
@@ -78,7 +81,7 @@ impl Report for FailureReport<'_> {
             text.push('\n');
         }
         for hint in &anatomy.hints {
-            text += &format!("{} {hint}\n", style.green("hint:"));
+            add_line(&mut text, &format!("{} {hint}", style.green("hint:")));
         }
         text
     }
@@ -94,19 +97,26 @@ impl FailureReport<'_> {
             Failure::Unfit(findings) => {
                 let blocking = findings.iter().filter(|finding| finding.severity == Severity::Blocking);
                 let blocking = counted(blocking.count(), "thing is", "things are");
-                Anatomy { hints: vec![format!("{blocking} to be cured, then run the command again")], ..Anatomy::default() }
+                Anatomy {
+                    hints: vec![format!("{blocking} to be cured, then run the command again")],
+                    ..Anatomy::default()
+                }
             }
             Failure::Unfinished { direction, outcome } => of_outcome(*direction, outcome),
             Failure::StillDifferent(plan) => of_still_different(plan),
             Failure::LeftBehind { leftovers, remaining } => {
                 let left = leftovers.iter().map(|left| format!("{} {}: {}", left.what, left.physical_id, left.advice));
-                let still = remaining.iter().flat_map(|plan| plan.steps.iter()).map(|step| format!("{} is still there", step.resource));
+                let still = remaining
+                    .iter()
+                    .flat_map(|plan| plan.steps.iter())
+                    .map(|step| format!("{} is still there", step.resource));
                 let hints = vec!["remove what is listed, then run the command again to be sure".to_owned()];
                 Anatomy { causes: left.chain(still).collect(), hints, ..Anatomy::default() }
             }
-            Failure::NobodyToAsk { option, .. } => {
-                Anatomy { hints: vec![format!("give consent with {option}; nothing was changed")], ..Anatomy::default() }
-            }
+            Failure::NobodyToAsk { option, .. } => Anatomy {
+                hints: vec![format!("give consent with {option}; nothing was changed")],
+                ..Anatomy::default()
+            },
             Failure::NoAccess => {
                 let hint = "see with `howso-infra status` whether the control plane is ready, then try again";
                 Anatomy { hints: vec![hint.to_owned()], ..Anatomy::default() }
@@ -115,7 +125,10 @@ impl FailureReport<'_> {
                 let hint = "write a file of its own instead, without --merge";
                 Anatomy { hints: vec![hint.to_owned()], ..of_sources(self.failure) }
             }
-            Failure::File { .. } | Failure::Runtime(_) | Failure::StandardOutput(_) => of_sources(self.failure),
+            Failure::File { source, .. } | Failure::Runtime(source) | Failure::StandardOutput(source) => Anatomy {
+                hints: hint_for_file(source).map(str::to_owned).into_iter().collect(),
+                ..of_sources(self.failure)
+            },
             Failure::Declined | Failure::Interrupted | Failure::Changes | Failure::Found(_) => Anatomy::default(),
         };
         if anatomy.errors.is_empty() {
@@ -154,16 +167,19 @@ fn of_spec(errors: &[SpecError]) -> Anatomy {
     let mut anatomy = Anatomy::default();
     for error in errors {
         let mut message = String::new();
-        if let Some(origin) = &error.origin {
-            message += &format!("{origin}: ");
+        let (place, path) =
+            (error.origin.as_ref().map(ToString::to_string).unwrap_or_default(), error.path.to_string());
+        if !place.is_empty() {
+            message = format!("{place}: ");
         }
-        if !error.path.segments().is_empty() {
-            message += &format!("{}: ", error.path);
+        // `--name: name: …` would say it twice.
+        if !path.is_empty() && !place.ends_with(&path) {
+            message = format!("{message}{path}: ");
         }
         anatomy.errors.push((message + &error.message, error.origin.clone()));
         if let Some(hint) = &error.hint {
             // With several errors a hint alone does not say which one it is about.
-            let about = if errors.len() > 1 { format!("{}: ", error.path) } else { String::new() };
+            let about = if errors.len() > 1 && !path.is_empty() { format!("{path}: ") } else { String::new() };
             anatomy.hints.push(about + hint);
         }
     }
@@ -193,6 +209,19 @@ fn of_sources(error: &dyn std::error::Error) -> Anatomy {
     Anatomy { errors: vec![(error.to_string(), None)], causes, hints: Vec::new() }
 }
 
+fn hint_for_file(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => Some("check the path"),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            Some("check the permissions, or choose another place")
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some("make room and run the command again"),
+        io::ErrorKind::UnexpectedEof => Some("answer the question, or give the answer as an option (see --help)"),
+        io::ErrorKind::InvalidData => Some("the file must be UTF-8 text"),
+        _ => None,
+    }
+}
+
 fn of_blocked(plan: &Plan) -> Anatomy {
     use howso_infra::core::Reason;
     let mut anatomy = Anatomy::default();
@@ -207,7 +236,10 @@ fn of_blocked(plan: &Plan) -> Anatomy {
         anatomy.hints.extend(hint);
     }
     if followers > 0 {
-        anatomy.causes.push(format!("{} on what is blocked", counted(followers, "more resource depends", "more resources depend")));
+        anatomy.causes.push(format!(
+            "{} on what is blocked",
+            counted(followers, "more resource depends", "more resources depend")
+        ));
     }
     if anatomy.hints.is_empty() {
         anatomy.hints.push("cure the causes and run the command again".to_owned());
@@ -275,8 +307,8 @@ fn excerpt(origin: &Origin, style: Style) -> Option<String> {
     let mut drawn = String::new();
     handler.render_report(&mut drawn, &snippet).ok()?;
     // The first line is the message, which was printed already in the program's own form.
-    let lines = drawn.lines().skip_while(|line| !line.contains(':')).filter(|line| !line.trim().is_empty());
-    Some(lines.map(|line| format!("{}\n", line.trim_end())).collect())
+    let kept = drawn.lines().skip_while(|line| !line.contains(':')).filter(|line| !line.trim().is_empty());
+    Some(lines(kept.map(|line| line.trim_end().to_owned())))
 }
 
 /// A place in a text.

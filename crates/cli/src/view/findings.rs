@@ -5,7 +5,7 @@ use howso_infra::core::{Finding, Severity};
 use serde_json::{Value, json};
 
 use crate::view::Report;
-use crate::view::style::{Style, counted};
+use crate::view::style::{Style, add_line, counted, lines};
 
 /// What a check found.
 pub(crate) struct FindingsReport<'a> {
@@ -29,9 +29,12 @@ impl Report for FindingsReport<'_> {
         shown.sort_by_key(|finding| finding.severity);
         let mut text = String::new();
         for finding in shown {
-            text += &format!("  {} {}: {}\n", sign(finding.severity, style), finding.subject, finding.message);
+            add_line(
+                &mut text,
+                &format!("  {} {}: {}", sign(finding.severity, style), finding.subject, finding.message),
+            );
             if let Some(cure) = &finding.cure {
-                text += &format!("      hint: {cure}\n");
+                add_line(&mut text, &format!("      hint: {cure}"));
             }
         }
         if self.complete {
@@ -92,6 +95,6 @@ impl Report for WarningsReport<'_> {
     }
 
     fn text(&self, style: Style) -> String {
-        self.0.iter().map(|warning| format!("{} {warning}\n", style.yellow("warning:"))).collect()
+        lines(self.0.iter().map(|warning| format!("{} {warning}", style.yellow("warning:"))))
     }
 }

@@ -47,8 +47,13 @@ impl Bars {
         self.eta = Arc::new(Mutex::new(Eta::new(plan)));
     }
 
-    /// Prints above the bars.
-    pub(crate) fn print(&self, text: &str) {
+    /// Prints above the bars of a run; without a run, in their place.
+    pub(crate) fn print(&mut self, text: &str) {
+        if self.overall.is_none() {
+            self.clear();
+            super::print_error_line(text);
+            return;
+        }
         // A terminal that has gone away is no reason to stop a run.
         let _ = self.multi.println(text);
     }
@@ -219,8 +224,8 @@ mod tests {
         tell(&mut bars, EngineEvent::StepSettled { step, resource, verb, elapsed_secs: 4.0 });
         let (step, resource, state) = (second.id, second.resource.clone(), "CREATING".to_owned());
         tell(&mut bars, EngineEvent::Progress { step, resource, state, elapsed_secs: 20.0 });
-        bars.overall.as_ref().unwrap().tick();
-        bars.steps[&second.id].tick();
+        bars.overall.as_ref().unwrap().force_draw();
+        bars.steps[&second.id].force_draw();
         let screen = terminal.contents();
         assert!(screen.contains("✓ toy/network:main created in 4.0 s"), "{screen}");
         assert!(screen.contains("1 of 4 steps, 0s so far, about 12 min to go"), "{screen}");

@@ -14,8 +14,8 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use howso_infra::{Event, Phase};
 use howso_infra::core::Plan;
+use howso_infra::{Event, Phase};
 use indicatif::ProgressDrawTarget;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -179,7 +179,7 @@ impl Console {
 
     fn print_error(&self, text: &str) {
         match self.bars() {
-            Some(bars) => bars.print(text.trim_end_matches('\n')),
+            Some(mut bars) => bars.print(text.trim_end_matches('\n')),
             None => print_error_line(text.trim_end_matches('\n')),
         }
     }

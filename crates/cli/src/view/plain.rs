@@ -78,7 +78,8 @@ fn engine_line(event: &EngineEvent, style: Style) -> Option<String> {
         }
         EngineEvent::Interrupted { in_flight } => {
             let calls = counted(*in_flight, "call", "calls");
-            style.yellow(&format!("interrupting: nothing new is started, {calls} in flight (once more to stop waiting)"))
+            style
+                .yellow(&format!("interrupting: nothing new is started, {calls} in flight (once more to stop waiting)"))
         }
         EngineEvent::RunFinished { counts, elapsed_secs } => {
             let steps = counted(counts.total, "step", "steps");

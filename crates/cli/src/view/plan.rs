@@ -8,7 +8,7 @@ use howso_infra::core::{Attributes, ResourceId, Value};
 use serde_json::json;
 
 use crate::view::Report;
-use crate::view::style::{Style, counted, duration, hourly, shorten};
+use crate::view::style::{Style, add_line, counted, duration, hourly, shorten};
 
 /// The widest column of names; longer names push their line.
 const NAMES_WIDTH_MAX: usize = 46;
@@ -52,10 +52,11 @@ impl Report for PlanReport<'_> {
         }
         if plan.is_empty() {
             let resources = counted(plan.count(Change::None), "resource is", "resources are");
-            text += &match plan.direction {
-                Direction::Up => format!("  nothing to do: {resources} as wanted\n"),
-                Direction::Down => "  nothing to do: nothing of this cluster is there\n".to_owned(),
+            let what = match plan.direction {
+                Direction::Up => format!("{resources} as wanted"),
+                Direction::Down => "nothing of this cluster is there".to_owned(),
             };
+            add_line(&mut text, &format!("  nothing to do: {what}"));
         }
         self.footer(&mut text, style);
         text
@@ -73,10 +74,15 @@ impl PlanReport<'_> {
         ];
         let rarer = [(Change::Wait, "to wait for"), (Change::None, "unchanged")];
         counts.extend(
-            rarer.into_iter().filter(|(change, _)| plan.count(*change) > 0).map(|(change, what)| format!("{} {what}", plan.count(change))),
+            rarer
+                .into_iter()
+                .filter(|(change, _)| plan.count(*change) > 0)
+                .map(|(change, what)| format!("{} {what}", plan.count(change))),
         );
         let red = [(plan.count(Change::Replace), "to replace"), (plan.blocked().count(), "blocked")];
-        counts.extend(red.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| style.red(&format!("{count} {what}"))));
+        counts.extend(
+            red.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| style.red(&format!("{count} {what}"))),
+        );
         let gap = " ".repeat(60_usize.saturating_sub(title.chars().count()).max(4));
         format!("{}{gap}{}\n", style.bold(&title), counts.join(", "))
     }
@@ -96,13 +102,16 @@ impl PlanReport<'_> {
         *text += columns.join("  ").trim_end();
         text.push('\n');
         for change in &decision.changes {
-            *text += &format!("        {}\n", field_change(change));
+            add_line(text, &format!("        {}", field_change(change)));
         }
         if style.verbose && !decision.unverified.is_empty() {
-            *text += &style.dim(&format!("        not reported by the cloud: {}\n", decision.unverified.join(", ")));
+            add_line(
+                text,
+                &style.dim(&format!("        not reported by the cloud: {}", decision.unverified.join(", "))),
+            );
         }
         if let Some(hint) = hint(&decision.reason) {
-            *text += &format!("        hint: {hint}\n");
+            add_line(text, &format!("        hint: {hint}"));
         }
     }
 
@@ -126,10 +135,10 @@ impl PlanReport<'_> {
     fn footer(&self, text: &mut String, style: Style) {
         let (plan, facts) = (&self.prepared.plan, &self.prepared.facts);
         for explanation in &facts.explanations {
-            *text += &format!("  {}\n", style.dim(explanation));
+            add_line(text, &format!("  {}", style.dim(explanation)));
         }
         for warning in &facts.warnings {
-            *text += &format!("  {}\n", style.yellow(&format!("warning: {warning}")));
+            add_line(text, &format!("  {}", style.yellow(&format!("warning: {warning}"))));
         }
         let separator = style.sign(" · ", ", ");
         let mut facts_line = Vec::new();
@@ -141,7 +150,7 @@ impl PlanReport<'_> {
             facts_line.push(format!("{} at the maximum ({})", hourly(cost.maximum_millidollars_per_hour), cost.basis));
         }
         if !facts_line.is_empty() {
-            *text += &format!("  {}\n", facts_line.join(separator));
+            add_line(text, &format!("  {}", facts_line.join(separator)));
         }
     }
 }
@@ -186,7 +195,9 @@ pub(crate) fn hint(reason: &Reason) -> Option<String> {
         Reason::ImmutableField { field } => {
             Some(format!("set {field} back, or remove the cluster with `howso-infra down` and make it again"))
         }
-        Reason::ReplacementNotAllowed { .. } => Some("allow to delete it and make it again with --allow-replace".to_owned()),
+        Reason::ReplacementNotAllowed { .. } => {
+            Some("allow to delete it and make it again with --allow-replace".to_owned())
+        }
         Reason::VersionGoesBack { from, .. } => Some(format!("set kubernetes.version to {from} or later")),
         Reason::AsWanted
         | Reason::Degraded { .. }
@@ -242,7 +253,9 @@ fn telling(field: &str, value: &Value) -> Option<String> {
     let text = match value {
         Value::Bool(_) | Value::Integer(_) | Value::Text(_) => value.to_string(),
         Value::List(items) => items.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
-        Value::Map(entries) => entries.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" "),
+        Value::Map(entries) => {
+            entries.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+        }
         Value::Reference(_) => return None,
     };
     (!text.is_empty() && text.chars().count() <= LONGEST && !text.contains(['\n', '{', '['])).then_some(text)

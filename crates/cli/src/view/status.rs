@@ -1,14 +1,14 @@
 //! What is there, and what differs.
 
+use howso_infra::core::Status as Health;
 use howso_infra::core::plan::{Change, Reason};
 use howso_infra::core::spec::ClusterSpec;
-use howso_infra::core::Status as Health;
 use howso_infra::{ResourceStatus, Status};
 use serde_json::{Value, json};
 
 use crate::view::Report;
 use crate::view::plan::{field_change, mark, names_width};
-use crate::view::style::{Style, counted};
+use crate::view::style::{Style, add_line, counted};
 
 /// What is there.
 pub(crate) struct StatusReport<'a> {
@@ -37,7 +37,8 @@ impl Report for StatusReport<'_> {
         if !self.differences_only {
             text += &self.header(style);
         }
-        let shown: Vec<&ResourceStatus> = self.status.resources.iter().filter(|resource| self.is_shown(resource)).collect();
+        let shown: Vec<&ResourceStatus> =
+            self.status.resources.iter().filter(|resource| self.is_shown(resource)).collect();
         let width = names_width(shown.iter().map(|resource| &resource.id));
         for resource in shown {
             row(&mut text, resource, width, style);
@@ -59,7 +60,11 @@ impl StatusReport<'_> {
 
     /// What does not exist and need not be spoken of when nothing exists at all.
     fn is_shown(&self, resource: &ResourceStatus) -> bool {
-        if self.differences_only { differs(resource) } else { self.status.deployment.is_some() || resource.observed.is_some() }
+        if self.differences_only {
+            differs(resource)
+        } else {
+            self.status.deployment.is_some() || resource.observed.is_some()
+        }
     }
 
     fn sum(&self, style: Style) -> String {
@@ -70,7 +75,10 @@ impl StatusReport<'_> {
         }
         let different = status.resources.iter().filter(|resource| differs(resource)).count();
         let advice = "`howso-infra plan` shows what to do about it";
-        style.yellow(&format!("{} from the specification; {advice}", counted(different, "resource differs", "resources differ"))) + "\n"
+        style.yellow(&format!(
+            "{} from the specification; {advice}",
+            counted(different, "resource differs", "resources differ")
+        )) + "\n"
     }
 }
 
@@ -89,13 +97,16 @@ fn row(text: &mut String, resource: &ResourceStatus, width: usize, style: Style)
     if !physical_id.is_empty() {
         columns.push(style.dim(physical_id));
     }
-    if !matches!(decision.reason, Reason::AsWanted | Reason::Missing | Reason::Degraded { .. } | Reason::StillPending { .. }) {
+    if !matches!(
+        decision.reason,
+        Reason::AsWanted | Reason::Missing | Reason::Degraded { .. } | Reason::StillPending { .. }
+    ) {
         columns.push(style.yellow(&decision.reason.to_string()));
     }
     *text += columns.join("  ").trim_end();
     text.push('\n');
     for change in &decision.changes {
-        *text += &format!("        {}\n", field_change(change));
+        add_line(text, &format!("        {}", field_change(change)));
     }
 }
 

@@ -99,6 +99,21 @@ pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// Adds a line to a text.
+pub(crate) fn add_line(text: &mut String, line: &str) {
+    text.push_str(line);
+    text.push('\n');
+}
+
+/// A text of whole lines.
+pub(crate) fn lines(lines: impl IntoIterator<Item = String>) -> String {
+    let mut text = String::new();
+    for line in lines {
+        add_line(&mut text, &line);
+    }
+    text
+}
+
 /// Cuts a text to a number of characters.
 pub(crate) fn shorten(text: &str, longest: usize) -> String {
     let text = text.replace('\n', " ");
@@ -114,7 +129,8 @@ mod tests {
 
     #[test]
     fn durations_are_as_exact_as_people_need() {
-        let all = [(0.04, "0.0 s"), (0.4, "0.4 s"), (9.4, "9.4 s"), (48.2, "48 s"), (622.0, "10 min"), (3900.0, "1 h 5 min")];
+        let all =
+            [(0.04, "0.0 s"), (0.4, "0.4 s"), (9.4, "9.4 s"), (48.2, "48 s"), (622.0, "10 min"), (3900.0, "1 h 5 min")];
         for (secs, text) in all {
             assert_eq!(duration(secs), text);
         }

@@ -244,3 +244,24 @@ fn is_same(_file: &File, path: &Utf8Path) -> bool {
 fn sync_directory(path: &Utf8Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A journal on a device that takes no bytes: the file is open for reading only.
+    #[tokio::test]
+    async fn a_write_that_fails_is_told_and_nothing_can_be_written_afterwards() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = Utf8PathBuf::from_path_buf(directory.path().join("a.journal")).expect("UTF-8");
+        drop(FileStore::open(path.clone()).await.expect("a new journal"));
+        let file = File::open(&path).expect("the journal");
+        let locked = Some(LockedFile { path: path.clone(), file, len: 0 });
+        let mut store = FileStore { locked, path, len: 0 };
+        let first = store.append("{}\n".to_owned()).await;
+        assert!(matches!(first, Err(JournalError::File { action: "write", .. })), "{first:?}");
+        let second = store.append("{}\n".to_owned()).await;
+        assert!(matches!(second, Err(JournalError::Lost { .. })), "{second:?}");
+        assert_eq!(store.len(), 0);
+    }
+}

@@ -163,3 +163,146 @@ impl Question<'_> {
         Resolution::Fail(ProviderError { kind, message, ..self.doubt.clone() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use howso_infra_core::error::OperationVerb;
+    use howso_infra_core::{ClusterIdentity, DeploymentId, Gap, Generation, Value};
+
+    use super::*;
+
+    const LOST: ErrorKind = ErrorKind::Ambiguous;
+
+    fn id() -> ResourceId {
+        ResourceId::new("test/thing", "a")
+    }
+
+    fn identity() -> ClusterIdentity {
+        let deployment = DeploymentId::from_bytes([7; 16]);
+        ClusterIdentity { cluster: "test".to_owned(), deployment, generation: Generation::FIRST }
+    }
+
+    fn observed(physical_id: &str, status: Status) -> Observed {
+        let ownership = Ownership::Ours { deployment: identity().deployment, generation: None };
+        let attributes = Attributes::from([("size".to_owned(), Value::Integer(1))]);
+        Observed { physical_id: physical_id.to_owned(), ownership, status, attributes, outputs: Attributes::new() }
+    }
+
+    fn strange(ownership: Ownership) -> Observed {
+        Observed { ownership, ..observed("x", Status::Ready) }
+    }
+
+    fn operation(verb: OperationVerb) -> Operation {
+        let (physical_id, attributes) = ("x".to_owned(), Attributes::new());
+        let work = match verb {
+            OperationVerb::Create | OperationVerb::Observe => Work::Create { attributes },
+            OperationVerb::Update => Work::Update {
+                physical_id,
+                call: "resize".to_owned(),
+                changes: vec![FieldChange { field: "size".to_owned(), from: None, to: Value::Integer(2) }],
+                attributes,
+            },
+            OperationVerb::Delete => Work::Delete { physical_id, attributes },
+        };
+        Operation { resource: id(), work, token: identity().token(&id(), "test"), identity: identity() }
+    }
+
+    fn ask(
+        verb: OperationVerb,
+        safety: CreateSafety,
+        kind: &ErrorKind,
+        is_visible_by_now: bool,
+        found: &[Observed],
+    ) -> Resolution {
+        let mut observation = Observation { gaps: Vec::<Gap>::new(), ..Observation::default() };
+        found.iter().for_each(|observed| observation.insert(id(), observed.clone()));
+        let (operation, doubt) = (operation(verb), ProviderError::new(kind.clone(), "test:Call", "lost"));
+        resolve(&Question { operation: &operation, doubt: &doubt, safety, is_visible_by_now }, &observation)
+    }
+
+    fn kind_of(resolution: Resolution) -> Option<ErrorKind> {
+        match resolution {
+            Resolution::Fail(error) => Some(error.kind),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn an_absence_is_believed_only_where_sending_again_does_no_harm_or_the_window_is_over() {
+        use CreateSafety::{Named, TagOnly, Token};
+        let taken = ErrorKind::Conflict { owner: "somebody".to_owned() };
+        for (safety, kind, is_visible, expected) in [
+            (Named, &LOST, false, Resolution::SendAgain),
+            (Token, &LOST, false, Resolution::SendAgain),
+            (TagOnly, &LOST, false, Resolution::LookAgain),
+            (TagOnly, &LOST, true, Resolution::SendAgain),
+            (Named, &taken, false, Resolution::LookAgain),
+            (Named, &taken, true, Resolution::SendAgain),
+        ] {
+            assert_eq!(ask(OperationVerb::Create, safety, kind, is_visible, &[]), expected, "{safety:?} {kind:?}");
+        }
+    }
+
+    #[test]
+    fn the_best_of_several_is_kept_and_what_is_on_its_way_out_is_left_alone() {
+        let pending = observed("a", Status::Pending { state: "CREATING".to_owned() });
+        let ready = observed("b", Status::Ready);
+        let failed = observed("c", Status::Failed { reason: "no".to_owned() });
+        let leaving = observed("d", Status::Deleting);
+        let all = [pending.clone(), ready.clone(), failed.clone(), leaving.clone()];
+        let resolution = ask(OperationVerb::Create, CreateSafety::TagOnly, &LOST, false, &all);
+        assert_eq!(resolution, Resolution::Adopt { kept: ready, duplicates: vec![pending, failed.clone()] });
+        let resolution = ask(OperationVerb::Create, CreateSafety::TagOnly, &LOST, false, &[failed, leaving.clone()]);
+        assert_eq!(kind_of(resolution), Some(ErrorKind::Failed));
+        let only_leaving = |is_visible| {
+            ask(OperationVerb::Create, CreateSafety::Named, &LOST, is_visible, std::slice::from_ref(&leaving))
+        };
+        assert_eq!(only_leaving(false), Resolution::LookAgain);
+        assert_eq!(kind_of(only_leaving(true)), Some(ErrorKind::Failed));
+    }
+
+    #[test]
+    fn what_belongs_to_others_is_a_conflict_and_never_adopted() {
+        let foreign = strange(Ownership::Foreign { evidence: "tag of another".to_owned() });
+        let unclaimed = strange(Ownership::Unclaimed);
+        let ask = |safety, is_visible, found: &Observed| {
+            ask(OperationVerb::Create, safety, &LOST, is_visible, std::slice::from_ref(found))
+        };
+        let is_conflict = |resolution| matches!(kind_of(resolution), Some(ErrorKind::Conflict { .. }));
+        assert!(is_conflict(ask(CreateSafety::Named, false, &foreign)));
+        // Only the name of a resource without a unique name is taken: ours may still appear beside it.
+        assert_eq!(ask(CreateSafety::TagOnly, false, &foreign), Resolution::LookAgain);
+        assert!(is_conflict(ask(CreateSafety::TagOnly, true, &foreign)));
+        // Our tags may become visible after our resource.
+        assert_eq!(ask(CreateSafety::Named, false, &unclaimed), Resolution::LookAgain);
+        assert!(is_conflict(ask(CreateSafety::Named, true, &unclaimed)));
+    }
+
+    #[test]
+    fn an_update_is_done_when_every_changed_field_is_as_wanted() {
+        let ask =
+            |is_visible, found: &[Observed]| ask(OperationVerb::Update, CreateSafety::Named, &LOST, is_visible, found);
+        let mut changed = observed("x", Status::Ready);
+        changed.attributes.insert("size".to_owned(), Value::Integer(2));
+        assert_eq!(ask(false, &[changed]), Resolution::Settled { outputs: Attributes::new() });
+        assert_eq!(ask(false, &[observed("x", Status::Ready)]), Resolution::SendAgain);
+        assert_eq!(
+            ask(false, &[observed("x", Status::Pending { state: "UPDATING".to_owned() })]),
+            Resolution::LookAgain
+        );
+        assert_eq!(ask(false, &[observed("y", Status::Ready)]), Resolution::LookAgain);
+        assert_eq!(kind_of(ask(true, &[])), Some(ErrorKind::Gone));
+        assert_eq!(kind_of(ask(false, &[observed("x", Status::Deleting)])), Some(ErrorKind::Failed));
+    }
+
+    #[test]
+    fn a_deletion_is_done_when_nothing_is_there_and_repeated_while_nothing_happens() {
+        let ask = |found: &[Observed]| ask(OperationVerb::Delete, CreateSafety::Named, &LOST, false, found);
+        assert_eq!(ask(&[]), Resolution::Settled { outputs: Attributes::new() });
+        assert_eq!(ask(&[observed("another", Status::Ready)]), Resolution::Settled { outputs: Attributes::new() });
+        assert_eq!(ask(&[observed("x", Status::Ready)]), Resolution::SendAgain);
+        let leaving = observed("x", Status::Deleting);
+        assert_eq!(ask(std::slice::from_ref(&leaving)), Resolution::UnderWay { observed: leaving });
+        assert!(matches!(kind_of(ask(&[strange(Ownership::Unclaimed)])), Some(ErrorKind::Conflict { .. })));
+    }
+}

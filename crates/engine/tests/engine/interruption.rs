@@ -20,7 +20,8 @@ async fn interrupt_everywhere(case: Case, times: usize) {
         if let Some(interruption) = &ran.outcome.interruption {
             interrupted += 1;
             forced += usize::from(*interruption == Interruption::Forced);
-            let at = ran.events.iter().position(|event| matches!(event, Event::Interrupted { .. })).expect("it is told");
+            let at =
+                ran.events.iter().position(|event| matches!(event, Event::Interrupted { .. })).expect("it is told");
             let starts = ran.events[at..].iter().filter(|event| matches!(event, Event::StepStarted { .. })).count();
             assert_eq!(starts, 0, "{context}: nothing starts afterwards");
             let counts = ran.outcome.counts;

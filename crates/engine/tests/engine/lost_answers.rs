@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use howso_infra_core::error::OperationVerb;
 use howso_infra_core::ErrorKind;
+use howso_infra_core::error::OperationVerb;
 use howso_infra_engine::{Clock, Event};
 
 use crate::support::block_on;
@@ -56,7 +56,8 @@ fn several_resources_of_one_lost_call_become_one() {
         // As if a proxy between us and the cloud had sent the request three times.
         for name in ["second", "third"] {
             let mut twin = our_thing(&world, &id("network", "main"), name);
-            twin.attributes = [("range".to_owned(), "10.0.0.0/16".into()), ("resolver".to_owned(), false.into())].into();
+            twin.attributes =
+                [("range".to_owned(), "10.0.0.0/16".into()), ("resolver".to_owned(), false.into())].into();
             // Not seen by the first observation, but by the lookup.
             twin.visible_from = world.clock.now() + Duration::from_millis(250);
             world.cloud.plant(twin);
@@ -79,7 +80,9 @@ fn a_lookup_that_could_not_read_concludes_nothing() {
     block_on(async {
         let (graph, calm) = (first(), Calm::of(Case::Build).await);
         // The two reads after the first observation are those of the lookup of the first call.
-        for fault in [ReadFault::Gap, ReadFault::Refused(ErrorKind::Transient), ReadFault::Refused(ErrorKind::Ambiguous)] {
+        for fault in
+            [ReadFault::Gap, ReadFault::Refused(ErrorKind::Transient), ReadFault::Refused(ErrorKind::Ambiguous)]
+        {
             let world = World::new();
             Case::Build.prepare(&world).await;
             world.cloud.lock().faults.insert(1, Fault::LostAfter);

@@ -1,8 +1,10 @@
 //! The engine against a small made-up cloud, in virtual time.
 
+mod clock;
 mod crash;
 mod faults;
 mod interruption;
+mod journal_file;
 mod lost_answers;
 mod mutants;
 mod queue;

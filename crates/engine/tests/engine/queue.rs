@@ -98,7 +98,9 @@ fn a_calm_run_takes_as_long_as_its_critical_path() {
         let world = World::new();
         let ran = world.command(Goal::Up(&first())).await;
         let expected_secs = ran.plan.expected_secs();
-        let Some(Event::RunFinished { elapsed_secs, .. }) = ran.events.last() else { panic!("{:?}", ran.events.last()) };
+        let Some(Event::RunFinished { elapsed_secs, .. }) = ran.events.last() else {
+            panic!("{:?}", ran.events.last())
+        };
         assert!((elapsed_secs / expected_secs - 1.0).abs() < 0.05, "{elapsed_secs} s instead of {expected_secs} s");
     });
 }

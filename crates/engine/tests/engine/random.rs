@@ -39,12 +39,7 @@ fn refusal() -> impl Strategy<Value = ErrorKind> {
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
-    prop_oneof![
-        Just(Fault::LostAfter),
-        Just(Fault::LostBefore),
-        Just(Fault::Hangs),
-        refusal().prop_map(Fault::Refused),
-    ]
+    prop_oneof![Just(Fault::LostAfter), Just(Fault::LostBefore), Just(Fault::Hangs), refusal().prop_map(Fault::Refused),]
 }
 
 fn read_fault() -> impl Strategy<Value = ReadFault> {

@@ -65,7 +65,11 @@ fn an_expired_lease_is_taken_over_and_the_sleeper_can_change_nothing_any_more() 
         assert!(ran.outcome.is_complete());
         let calls = counts(&world).0;
         let (outcome, _) = world.run(&plan, &mut sleeper).await;
-        assert!(matches!(outcome.interruption, Some(Interruption::JournalRefused { .. })), "{:?}", outcome.interruption);
+        assert!(
+            matches!(outcome.interruption, Some(Interruption::JournalRefused { .. })),
+            "{:?}",
+            outcome.interruption
+        );
         assert_eq!(counts(&world).0, calls, "no mutating call without a journal");
         assert_eq!(world.cloud.summary(), calm.summary);
         let journal = world.open().await.unwrap();

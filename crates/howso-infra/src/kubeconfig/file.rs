@@ -41,7 +41,8 @@ fn make_directory(directory: &Utf8Path) -> io::Result<()> {
     builder.create(directory)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 

@@ -114,5 +114,6 @@ fn items(lines: &[String], block: Range<usize>) -> Option<(usize, Vec<usize>)> {
 /// One entry as lines of a list.
 fn item(entry: &Value, indent: usize) -> String {
     let margin = " ".repeat(indent);
-    to_yaml(&json!([entry])).lines().map(|line| format!("{margin}{line}\n")).collect()
+    let lines: Vec<String> = to_yaml(&json!([entry])).lines().map(|line| format!("{margin}{line}")).collect();
+    lines.join("\n") + "\n"
 }

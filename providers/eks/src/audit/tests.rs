@@ -39,7 +39,11 @@ async fn what_carries_the_tags_of_the_cluster_is_reported_and_nothing_else() {
                 volume("vol-4", "available", &[("kubernetes.io/cluster/demo", "shared")]),
                 volume("vol-5", "deleting", &[("howso-infra/cluster", "demo")]),
                 volume("vol-6", "available", &[("howso-infra/cluster", "demo"), ("howso-infra/deployment", "ffff")]),
-                volume("vol-7", "available", &[("howso-infra/cluster", "demo"), ("howso-infra/deployment", DEPLOYMENT)]),
+                volume(
+                    "vol-7",
+                    "available",
+                    &[("howso-infra/cluster", "demo"), ("howso-infra/deployment", DEPLOYMENT)],
+                ),
             ];
             ec2("DescribeVolumes", &format!("<volumeSet>{}</volumeSet>", volumes.concat()))
         }
@@ -63,7 +67,8 @@ async fn what_keeps_the_vpc_from_going_is_reported() {
             ec2(&request.call, &format!("<networkInterfaceSet>{item}</networkInterfaceSet>"))
         }
         "DescribeSecurityGroups" if request.body.contains("vpc-1") => {
-            let group = |id: &str, name: &str| format!("<item><groupId>{id}</groupId><groupName>{name}</groupName></item>");
+            let group =
+                |id: &str, name: &str| format!("<item><groupId>{id}</groupId><groupName>{name}</groupName></item>");
             let groups = group("sg-1", "default") + &group("sg-2", "k8s-elb-x");
             ec2(&request.call, &format!("<securityGroupInfo>{groups}</securityGroupInfo>"))
         }

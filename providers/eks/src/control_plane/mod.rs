@@ -19,3 +19,6 @@ pub(crate) use observe::{ClusterState, has_access_entries, observe_cluster, obse
 pub(crate) use poll::poll;
 pub(crate) use submit::submit;
 pub(crate) use updates::{Part, accepted, poll_update};
+
+#[cfg(test)]
+mod tests;

@@ -67,7 +67,12 @@ const ROWS: &[Row] = &[
     row(CLIENT, Code::Is(CREDENTIALS), &[], Meaning::Auth),
     row(CLIENT, Code::Is(PERMISSION), &[], Meaning::Permission),
     // A role, or its policies, that IAM has not spread yet; the texts are those that the Terraform provider waits for.
-    row(CLIENT, Code::Is(&["InvalidParameterException", "InvalidRequestException"]), PROPAGATION, Meaning::NotYetVisible),
+    row(
+        CLIENT,
+        Code::Is(&["InvalidParameterException", "InvalidRequestException"]),
+        PROPAGATION,
+        Meaning::NotYetVisible,
+    ),
     row(CLIENT, Code::Is(&["ResourceInUseException", "ResourceInUse"]), ATTACHED, Meaning::Dependency),
     row(CLIENT, Code::Is(&["ResourceInUseException", "ResourceInUse"]), RUNNING, Meaning::Busy),
     row(CLIENT, Code::Is(&["InvalidRequestException", "InvalidStateException"]), RUNNING, Meaning::Busy),
@@ -118,14 +123,8 @@ const CREDENTIALS: &[&str] = &[
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 ];
-const PERMISSION: &[&str] = &[
-    "AccessDenied",
-    "AccessDeniedException",
-    "Blocked",
-    "NotAuthorized",
-    "OptInRequired",
-    "UnauthorizedOperation",
-];
+const PERMISSION: &[&str] =
+    &["AccessDenied", "AccessDeniedException", "Blocked", "NotAuthorized", "OptInRequired", "UnauthorizedOperation"];
 const PROPAGATION: &[&str] = &[
     "does not exist",
     "Error in role params",
@@ -146,14 +145,15 @@ const BUSY: &[&str] = &[
     "ResourceContentionFault",
     "ScalingActivityInProgress",
 ];
-const DEPENDENCY: &[&str] =
-    &["DeleteConflict", "DeleteConflictException", "DependencyViolation", "InvalidIPAddress.InUse", "ResourceInUseFault"];
-const CONFLICT: &[&str] = &[
-    "IdempotentParameterMismatch",
-    "InvalidSubnet.Conflict",
-    "Resource.AlreadyAssociated",
-    "ResourceInUseException",
+const DEPENDENCY: &[&str] = &[
+    "DeleteConflict",
+    "DeleteConflictException",
+    "DependencyViolation",
+    "InvalidIPAddress.InUse",
+    "ResourceInUseFault",
 ];
+const CONFLICT: &[&str] =
+    &["IdempotentParameterMismatch", "InvalidSubnet.Conflict", "Resource.AlreadyAssociated", "ResourceInUseException"];
 const CAPACITY: &[&str] = &[
     "InsufficientAddressCapacity",
     "InsufficientCapacity",

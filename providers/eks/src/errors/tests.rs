@@ -37,7 +37,12 @@ const TABLE: &[(u16, &str, &str, Meaning)] = &[
     (403, "AccessDenied", "", Meaning::Permission),
     (403, "AccessDeniedException", "", Meaning::Permission),
     (403, "UnauthorizedOperation", "", Meaning::Permission),
-    (400, "InvalidParameterException", "Role with arn: x, could not be assumed because it does not exist", Meaning::NotYetVisible),
+    (
+        400,
+        "InvalidParameterException",
+        "Role with arn: x, could not be assumed because it does not exist",
+        Meaning::NotYetVisible,
+    ),
     (400, "InvalidParameterException", "Error in role params", Meaning::NotYetVisible),
     (
         400,
@@ -51,12 +56,22 @@ const TABLE: &[(u16, &str, &str, Meaning)] = &[
         "The provided role doesn't have the Amazon EKS Managed Policies associated with it",
         Meaning::NotYetVisible,
     ),
-    (400, "InvalidParameterException", "IAM role's policy must include the `ec2:DescribeSubnets` action", Meaning::NotYetVisible),
+    (
+        400,
+        "InvalidParameterException",
+        "IAM role's policy must include the `ec2:DescribeSubnets` action",
+        Meaning::NotYetVisible,
+    ),
     (400, "InvalidParameterException", "Addon version specified is not supported", Meaning::Invalid),
     (409, "ResourceInUseException", "Cluster already exists with name: demo", Meaning::Conflict),
     (409, "ResourceInUseException", "NodeGroup already exists with name core-a", Meaning::Conflict),
     (409, "ResourceInUseException", "Cluster has nodegroups attached", Meaning::Dependency),
-    (409, "ResourceInUseException", "Cannot VersionUpdate because cluster demo currently has update x in progress", Meaning::Busy),
+    (
+        409,
+        "ResourceInUseException",
+        "Cannot VersionUpdate because cluster demo currently has update x in progress",
+        Meaning::Busy,
+    ),
     (400, "InvalidRequestException", "Cluster 'demo' is not in ACTIVE status", Meaning::Busy),
     (409, "ConcurrentModification", "", Meaning::Busy),
     (409, "EntityTemporarilyUnmodifiable", "", Meaning::Busy),
@@ -178,7 +193,8 @@ async fn what_does_not_exist_is_gone_for_a_deletion_and_not_visible_yet_for_a_cr
 
 #[tokio::test]
 async fn a_denial_names_the_action() {
-    let message = "User: arn:aws:iam::1:user/x is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/y";
+    let message =
+        "User: arn:aws:iam::1:user/x is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/y";
     let server = Server::start(move |_| ec2_error(403, "UnauthorizedOperation", message));
     assert_eq!(create(&server.clients()).await.kind, ErrorKind::Permission { action: "iam:PassRole".to_owned() });
     let server = Server::start(|_| ec2_error(403, "UnauthorizedOperation", "You are not authorized."));
@@ -205,6 +221,24 @@ impl ProvideCredentials for BrokenCredentials {
     {
         future::ProvideCredentials::ready(Err(CredentialsError::provider_error("helper program printed CANARY")))
     }
+}
+
+#[derive(Debug)]
+struct SlowCredentials;
+
+impl ProvideCredentials for SlowCredentials {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_never_come_are_missing() {
+    let error = create(&clients_with("http://127.0.0.1:9", SharedCredentialsProvider::new(SlowCredentials))).await;
+    assert_eq!(error.kind, ErrorKind::Auth, "{error:?}");
 }
 
 #[tokio::test]

@@ -24,3 +24,6 @@ pub(crate) use submit::submit;
 pub(crate) async fn poll(_clients: &Clients, ticket: &Ticket) -> Result<Progress, ProviderError> {
     Err(errors::bug("poll", format!("{} is never waited for", ticket.resource)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,10 +97,7 @@ pub(crate) const KINDS: &[Kind] = &[
             ],
         )
     },
-    Kind {
-        deleted_after: &[NAT_GATEWAY],
-        ..kind(ELASTIC_IP, "elastic IP", &[("tags", FieldRule::tags(call::TAG))])
-    },
+    Kind { deleted_after: &[NAT_GATEWAY], ..kind(ELASTIC_IP, "elastic IP", &[("tags", FieldRule::tags(call::TAG))]) },
     Kind {
         create_safety: CreateSafety::Token,
         // Nodes that drain still need their way out: the storage driver detaches volumes through it.
@@ -121,11 +118,7 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind {
         create_safety: CreateSafety::Token,
         deleted_after: &[ROUTE_TABLE_ASSOCIATION],
-        ..kind(
-            ROUTE_TABLE,
-            "route table",
-            &[("vpc_id", FieldRule::Replace), ("tags", FieldRule::tags(call::TAG))],
-        )
+        ..kind(ROUTE_TABLE, "route table", &[("vpc_id", FieldRule::Replace), ("tags", FieldRule::tags(call::TAG))])
     },
     Kind {
         create_safety: CreateSafety::Named,
@@ -146,10 +139,7 @@ pub(crate) const KINDS: &[Kind] = &[
         ..kind(
             ROUTE_TABLE_ASSOCIATION,
             "route table association",
-            &[
-                ("subnet_id", FieldRule::Replace),
-                ("route_table_id", FieldRule::in_place(call::REPLACE_ASSOCIATION)),
-            ],
+            &[("subnet_id", FieldRule::Replace), ("route_table_id", FieldRule::in_place(call::REPLACE_ASSOCIATION))],
         )
     },
 ];

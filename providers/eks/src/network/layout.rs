@@ -43,7 +43,13 @@ pub(crate) fn layout(cidr: Ipv4Net, places: usize) -> Result<Vec<PlaceRanges>, I
     let eighths: Vec<Ipv4Net> = cidr.subnets(prefix + 3).expect("prefix + 3 is at most /25").collect();
     let last = eighths[7];
     let public = last.subnets((prefix + 8).min(SMALLEST_SUBNET)).expect("longer than an eighth's prefix");
-    Ok(eighths.iter().take(7).zip(public).take(places).map(|(private, public)| PlaceRanges { private: *private, public }).collect())
+    Ok(eighths
+        .iter()
+        .take(7)
+        .zip(public)
+        .take(places)
+        .map(|(private, public)| PlaceRanges { private: *private, public })
+        .collect())
 }
 
 #[cfg(test)]

@@ -17,6 +17,6 @@ pub(crate) use graph::graph;
 pub(crate) use kinds::KINDS;
 pub(crate) use layout::layout;
 pub(crate) use observe::{observe, observe_one};
-pub(crate) use read::dns;
 pub(crate) use poll::poll;
+pub(crate) use read::dns;
 pub(crate) use submit::submit;

@@ -1,9 +1,7 @@
 //! Asks whether what was made is usable, or what was deleted is gone.
 
 use aws_sdk_ec2::Client;
-use howso_infra_core::{
-    Attributes, ErrorKind, OperationVerb, Progress, ProviderError, Status, Ticket,
-};
+use howso_infra_core::{Attributes, ErrorKind, OperationVerb, Progress, ProviderError, Status, Ticket};
 
 use super::convert::{self, Found, split_ids};
 use super::kinds::{

@@ -1,9 +1,7 @@
 //! The describe calls of the network: one for each kind, to the last page.
 
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::types::{
-    Address, Filter, InternetGateway, NatGateway, RouteTable, Subnet, Vpc, VpcAttributeName,
-};
+use aws_sdk_ec2::types::{Address, Filter, InternetGateway, NatGateway, RouteTable, Subnet, Vpc, VpcAttributeName};
 use howso_infra_core::ProviderError;
 use howso_infra_core::identity::CLUSTER_TAG;
 

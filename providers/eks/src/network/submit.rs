@@ -1,8 +1,6 @@
 //! The mutating calls of the network, one for each operation.
 
-use aws_sdk_ec2::types::{
-    AttributeBooleanValue, ConnectivityType, DomainType, ResourceType, Tag, TagSpecification,
-};
+use aws_sdk_ec2::types::{AttributeBooleanValue, ConnectivityType, DomainType, ResourceType, Tag, TagSpecification};
 use howso_infra_core::operation::FieldChange;
 use howso_infra_core::{Attributes, Operation, OperationVerb, ProviderError, Submitted, Ticket, Value, Work};
 
@@ -12,9 +10,9 @@ use super::kinds::{
     ROUTE_TABLE_ASSOCIATION, SUBNET, VPC, call,
 };
 use crate::clients::Clients;
+use crate::errors;
 use crate::fields;
 use crate::tags::{self, Tags};
-use crate::errors;
 
 /// Sends one mutating call.
 pub(crate) async fn submit(clients: &Clients, operation: &Operation) -> Result<Submitted, ProviderError> {
@@ -202,7 +200,8 @@ impl Sender<'_> {
     }
 
     async fn tag(&self, physical_id: &str, changes: &[FieldChange]) -> Result<Submitted, ProviderError> {
-        let tags = changes.iter().filter(|change| change.field == "tags").flat_map(|change| tags::from_value(&change.to));
+        let tags =
+            changes.iter().filter(|change| change.field == "tags").flat_map(|change| tags::from_value(&change.to));
         let request = self.ec2.create_tags().resources(physical_id).set_tags(Some(ec2_tags(tags.collect())));
         request.send().await.map_err(errors::mutating(OperationVerb::Update, "ec2:CreateTags"))?;
         Ok(settled(physical_id, Attributes::new()))
@@ -216,7 +215,8 @@ impl Sender<'_> {
         hostnames: Option<bool>,
     ) -> Result<Submitted, ProviderError> {
         let request = self.ec2.modify_vpc_attribute().vpc_id(physical_id);
-        let request = request.set_enable_dns_support(support.map(boolean)).set_enable_dns_hostnames(hostnames.map(boolean));
+        let request =
+            request.set_enable_dns_support(support.map(boolean)).set_enable_dns_hostnames(hostnames.map(boolean));
         request.send().await.map_err(errors::mutating(OperationVerb::Update, "ec2:ModifyVpcAttribute"))?;
         Ok(settled(physical_id, Attributes::new()))
     }
@@ -237,7 +237,11 @@ impl Sender<'_> {
         Ok(settled(physical_id, Attributes::new()))
     }
 
-    async fn replace_association(&self, physical_id: &str, attributes: &Attributes) -> Result<Submitted, ProviderError> {
+    async fn replace_association(
+        &self,
+        physical_id: &str,
+        attributes: &Attributes,
+    ) -> Result<Submitted, ProviderError> {
         let call = "ec2:ReplaceRouteTableAssociation";
         let table = fields::text(attributes, "route_table_id", call)?;
         let request = self.ec2.replace_route_table_association().association_id(physical_id).route_table_id(table);

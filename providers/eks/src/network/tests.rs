@@ -76,12 +76,16 @@ async fn a_second_page_is_read() {
         if request.body.contains("NextToken=more") {
             ec2(&request.call, &format!("<subnetSet>{}</subnetSet>", subnet("subnet-2", "private-b")))
         } else {
-            let first = format!("<subnetSet>{}</subnetSet><nextToken>more</nextToken>", subnet("subnet-1", "private-a"));
+            let first =
+                format!("<subnetSet>{}</subnetSet><nextToken>more</nextToken>", subnet("subnet-1", "private-a"));
             ec2(&request.call, &first)
         }
     });
     let observation = observed(&server).await;
-    assert_eq!(statuses(&observation).into_keys().collect::<Vec<_>>(), ["ec2/subnet:private-a", "ec2/subnet:private-b"]);
+    assert_eq!(
+        statuses(&observation).into_keys().collect::<Vec<_>>(),
+        ["ec2/subnet:private-a", "ec2/subnet:private-b"]
+    );
     assert!(observation.gaps.is_empty());
 }
 
@@ -91,7 +95,8 @@ async fn a_list_without_its_last_page_is_a_gap() {
         if request.body.contains("NextToken=more") {
             ec2_error(500, "InternalError", "try again")
         } else {
-            let first = format!("<subnetSet>{}</subnetSet><nextToken>more</nextToken>", subnet("subnet-1", "private-a"));
+            let first =
+                format!("<subnetSet>{}</subnetSet><nextToken>more</nextToken>", subnet("subnet-1", "private-a"));
             ec2(&request.call, &first)
         }
     });
@@ -109,10 +114,12 @@ async fn every_state_of_a_nat_gateway_has_its_meaning() {
         let tags = tags(&format!("ec2/nat-gateway:{place}"));
         format!("<item><natGatewayId>nat-{place}</natGatewayId><state>{state}</state>{failure}{tags}</item>")
     };
-    let states = [("a", "available"), ("b", "pending"), ("c", "failed"), ("d", "deleting"), ("e", "deleted"), ("f", "warming")];
+    let states =
+        [("a", "available"), ("b", "pending"), ("c", "failed"), ("d", "deleting"), ("e", "deleted"), ("f", "warming")];
     let items: String = states.iter().map(|(place, state)| gateway(place, state)).collect();
-    let server =
-        only("DescribeNatGateways", move |request| ec2(&request.call, &format!("<natGatewaySet>{items}</natGatewaySet>")));
+    let server = only("DescribeNatGateways", move |request| {
+        ec2(&request.call, &format!("<natGatewaySet>{items}</natGatewaySet>"))
+    });
     let pending = |state: &str| Status::Pending { state: state.to_owned() };
     let expected = [
         ("a", Status::Ready),
@@ -144,7 +151,9 @@ fn vpc_answer(request: &Request) -> Answer {
     match request.call.as_str() {
         "DescribeVpcs" => {
             let tags = tags("ec2/vpc:main");
-            let vpc = format!("<item><vpcId>vpc-1</vpcId><state>available</state><cidrBlock>10.42.0.0/16</cidrBlock>{tags}</item>");
+            let vpc = format!(
+                "<item><vpcId>vpc-1</vpcId><state>available</state><cidrBlock>10.42.0.0/16</cidrBlock>{tags}</item>"
+            );
             ec2("DescribeVpcs", &format!("<vpcSet>{vpc}</vpcSet>"))
         }
         "DescribeVpcAttribute" if request.body.contains("enableDnsSupport") => {
@@ -198,7 +207,9 @@ async fn routes_and_associations_are_parts_of_their_table() {
                  <subnetId>subnet-1</subnetId><associationState><state>associated</state></associationState></item>\
                  <item><routeTableAssociationId>rtbassoc-2</routeTableAssociationId><main>true</main></item></associationSet>";
             let tags = tags("ec2/route-table:private-a");
-            let table = format!("<item><routeTableId>rtb-1</routeTableId><vpcId>vpc-1</vpcId>{routes}{associations}{tags}</item>");
+            let table = format!(
+                "<item><routeTableId>rtb-1</routeTableId><vpcId>vpc-1</vpcId>{routes}{associations}{tags}</item>"
+            );
             ec2("DescribeRouteTables", &format!("<routeTableSet>{table}</routeTableSet>"))
         }
         other => ec2(other, ""),
@@ -236,8 +247,14 @@ async fn a_create_call_carries_the_tags_and_makes_one_request() {
     assert_eq!((ticket.verb, ticket.physical_id.as_str()), (OperationVerb::Create, "vpc-1"));
     let requests = server.requests();
     assert_eq!(requests.len(), 1);
-    let wanted =
-        ["ResourceType=vpc", "Key=team", "Value=demo-main", "Key=howso-infra/deployment", DEPLOYMENT, "Value=ec2/vpc:main"];
+    let wanted = [
+        "ResourceType=vpc",
+        "Key=team",
+        "Value=demo-main",
+        "Key=howso-infra/deployment",
+        DEPLOYMENT,
+        "Value=ec2/vpc:main",
+    ];
     for part in wanted {
         assert!(requests[0].body.contains(part), "{part} in {}", requests[0].body);
     }
@@ -282,7 +299,9 @@ fn ticket(verb: OperationVerb) -> Ticket {
 async fn a_poll_tells_the_end_from_the_way() {
     let gateway = |state: &str| {
         let failure = "<failureCode>InsufficientFreeAddressesInSubnet</failureCode>";
-        format!("<natGatewaySet><item><natGatewayId>nat-1</natGatewayId><state>{state}</state>{failure}</item></natGatewaySet>")
+        format!(
+            "<natGatewaySet><item><natGatewayId>nat-1</natGatewayId><state>{state}</state>{failure}</item></natGatewaySet>"
+        )
     };
     for (verb, state, expected) in [
         (OperationVerb::Create, "available", "settled"),
@@ -326,7 +345,11 @@ async fn parts_are_addressed_by_both_their_identifiers() {
     submit(&clients, &operation("ec2/route:private-a-default", replace)).await.unwrap();
     let bodies: Vec<_> = server.requests().into_iter().map(|request| request.body).collect();
     assert!(bodies[0].contains("InternetGatewayId=igw-1") && bodies[0].contains("VpcId=vpc-1"), "{}", bodies[0]);
-    assert!(bodies[1].contains("RouteTableId=rtb-1") && bodies[1].contains("DestinationCidrBlock=0.0.0.0/0"), "{}", bodies[1]);
+    assert!(
+        bodies[1].contains("RouteTableId=rtb-1") && bodies[1].contains("DestinationCidrBlock=0.0.0.0/0"),
+        "{}",
+        bodies[1]
+    );
     assert!(bodies[2].starts_with("Action=ReplaceRoute") && bodies[2].contains("NatGatewayId=nat-2"), "{}", bodies[2]);
 }
 
@@ -360,7 +383,8 @@ fn ways_out(more: &str) -> Vec<String> {
 fn nat_gateways_follow_the_specification() {
     let public = "public-default -> (internet_gateway_id of ec2/internet-gateway:main)";
     assert_eq!(ways_out("[network]\nnat = \"none\""), [public]);
-    let through = |place: &str, nat: &str| format!("private-{place}-default -> (nat_gateway_id of ec2/nat-gateway:{nat})");
+    let through =
+        |place: &str, nat: &str| format!("private-{place}-default -> (nat_gateway_id of ec2/nat-gateway:{nat})");
     let single = ["ec2/nat-gateway:a", &through("a", "a"), &through("b", "a"), &through("c", "a"), public];
     assert_eq!(ways_out("[network]\nnat = \"single\""), single);
     let each = ["ec2/nat-gateway:a", "ec2/nat-gateway:b", "ec2/nat-gateway:c"].map(str::to_owned).into_iter();
@@ -370,6 +394,7 @@ fn nat_gateways_follow_the_specification() {
 
 #[test]
 fn an_existing_network_is_only_named() {
-    let more = "[eks.network]\nvpc = \"vpc-0123456789abcdef0\"\nprivate_subnets = [\"subnet-01234567\", \"subnet-89abcdef\"]";
+    let more =
+        "[eks.network]\nvpc = \"vpc-0123456789abcdef0\"\nprivate_subnets = [\"subnet-01234567\", \"subnet-89abcdef\"]";
     assert!(ways_out(more).is_empty());
 }

@@ -35,7 +35,7 @@ struct Checker<'a> {
 pub(super) fn check(options: &EksOptions, spec: &ClusterSpec) -> Vec<SpecError> {
     let mut checker = Checker { spec, errors: Vec::new() };
     checker.specification(&options.network);
-    checker.zones(&options.zones);
+    checker.zones(&options.zones, &options.network);
     checker.existing_network(&options.network);
     checker.addresses(&options.network);
     checker.iam(options);
@@ -76,7 +76,11 @@ impl Checker<'_> {
         }
     }
 
-    fn zones(&mut self, zones: &[String]) {
+    fn zones(&mut self, zones: &[String], network: &NetworkOptions) {
+        if network.vpc.is_some() && !zones.is_empty() {
+            let message = "an existing network has its zones already";
+            self.refuse("zones", message, "leave out `zones` or `network.vpc`");
+        }
         let region = self.spec.location.as_str();
         for zone in zones {
             let is_in_region = zone

@@ -17,3 +17,6 @@ pub(crate) use observe::{observe, observe_one, observed_instance_types};
 pub(crate) use poll::poll;
 pub(crate) use submit::submit;
 pub(crate) use subnets::order_subnets;
+
+#[cfg(test)]
+mod tests;

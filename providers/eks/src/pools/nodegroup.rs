@@ -159,7 +159,8 @@ pub(super) async fn poll_created(eks: &Client, ticket: &Ticket) -> Result<Progre
     };
     let word = group.status().map_or("CREATING", |status| status.as_str());
     Ok(match group.status() {
-        Some(NodegroupStatus::Active) => Progress::Settled { outputs: outputs(&group) },
+        // A degraded group can be used, and what is wrong with it is shown wherever it is read.
+        Some(NodegroupStatus::Active | NodegroupStatus::Degraded) => Progress::Settled { outputs: outputs(&group) },
         Some(NodegroupStatus::CreateFailed | NodegroupStatus::DeleteFailed | NodegroupStatus::Deleting) => {
             Progress::Failed(health::failure(call, word, &issues(&group)))
         }

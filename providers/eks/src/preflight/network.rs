@@ -44,7 +44,8 @@ impl Preflight<'_> {
         let size = |range: Ipv4Net| (1_u64 << (32 - range.prefix_len())) - 5;
         let have: u64 = ranges.iter().map(|place| size(place.private)).sum();
         let need = self.nodes_max() * ADDRESSES_PER_NODE;
-        let message = format!("{cidr} has {have} addresses for nodes and pods; {} nodes use up to {need}", self.nodes_max());
+        let message =
+            format!("{cidr} has {have} addresses for nodes and pods; {} nodes use up to {need}", self.nodes_max());
         if have >= need {
             good(subject, message)
         } else {
@@ -77,7 +78,8 @@ impl Preflight<'_> {
         let subject = "existing network";
         let ids: Vec<String> =
             self.options.network.private_subnets.iter().chain(&self.options.network.public_subnets).cloned().collect();
-        let (vpc, subnets, dns) = futures::join!(self.vpc(vpc_id), self.subnets(&ids), network::dns(&self.clients.ec2, vpc_id));
+        let (vpc, subnets, dns) =
+            futures::join!(self.vpc(vpc_id), self.subnets(&ids), network::dns(&self.clients.ec2, vpc_id));
         let mut findings = Vec::new();
         match vpc {
             Ok(Some(_)) => findings.push(good(subject, format!("{vpc_id} exists"))),
@@ -86,7 +88,10 @@ impl Preflight<'_> {
         }
         match dns {
             Ok((support, hostnames)) if support == Some(false) || hostnames == Some(false) => {
-                findings.push(invalid("vpc", format!("{vpc_id} has DNS support or DNS host names turned off, and nodes need both")));
+                findings.push(invalid(
+                    "vpc",
+                    format!("{vpc_id} has DNS support or DNS host names turned off, and nodes need both"),
+                ));
             }
             Ok(_) => {}
             Err(error) => findings.push(unreadable("existing network: DNS", &error)),
@@ -137,7 +142,9 @@ impl Preflight<'_> {
 
 fn free_addresses(id: &str, subnet: &Subnet) -> Option<Finding> {
     let free = subnet.available_ip_address_count?;
-    let message = format!("{id} has {free} free addresses; EKS needs {FREE_ADDRESSES_MIN} and recommends {FREE_ADDRESSES_RECOMMENDED}");
+    let message = format!(
+        "{id} has {free} free addresses; EKS needs {FREE_ADDRESSES_MIN} and recommends {FREE_ADDRESSES_RECOMMENDED}"
+    );
     if free < FREE_ADDRESSES_MIN {
         Some(invalid("private_subnets", message))
     } else if free < FREE_ADDRESSES_RECOMMENDED {

@@ -38,11 +38,13 @@ impl Preflight<'_> {
     pub(super) async fn permissions(&self, caller_arn: &str) -> Option<Finding> {
         let subject = "permissions";
         // IAM simulates users and roles; for a session the role is the one that stands behind it.
-        let source = if caller_arn.contains(":assumed-role/") { self.facts.creator_arn.as_deref()? } else { caller_arn };
+        let source =
+            if caller_arn.contains(":assumed-role/") { self.facts.creator_arn.as_deref()? } else { caller_arn };
         if !source.contains(":user/") && !source.contains(":role/") {
             return None;
         }
-        let mut actions: Vec<&str> = ACTIONS.iter().filter(|(kind, _)| self.creates(kind) > 0).flat_map(|(_, names)| *names).copied().collect();
+        let mut actions: Vec<&str> =
+            ACTIONS.iter().filter(|(kind, _)| self.creates(kind) > 0).flat_map(|(_, names)| *names).copied().collect();
         actions.sort_unstable();
         actions.dedup();
         if actions.is_empty() {
@@ -63,7 +65,11 @@ impl Preflight<'_> {
         let request = request.set_action_names(Some(actions.iter().map(|action| (*action).to_owned()).collect()));
         let results = pages::all(request.into_paginator().items().send(), "iam:SimulatePrincipalPolicy").await?;
         let is_denied = |decision: &PolicyEvaluationDecisionType| *decision != PolicyEvaluationDecisionType::Allowed;
-        Ok(results.into_iter().filter(|result| is_denied(&result.eval_decision)).map(|result| result.eval_action_name).collect())
+        Ok(results
+            .into_iter()
+            .filter(|result| is_denied(&result.eval_decision))
+            .map(|result| result.eval_action_name)
+            .collect())
     }
 }
 

@@ -51,7 +51,8 @@ impl Preflight<'_> {
         let request = self.clients.ec2.describe_instance_type_offerings();
         let request = request.location_type(LocationType::AvailabilityZone).filters(filter);
         let mut offerings: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for offering in pages::all(request.into_paginator().items().send(), "ec2:DescribeInstanceTypeOfferings").await? {
+        for offering in pages::all(request.into_paginator().items().send(), "ec2:DescribeInstanceTypeOfferings").await?
+        {
             if let (Some(instance_type), Some(zone)) = (offering.instance_type, offering.location) {
                 offerings.entry(instance_type.as_str().to_owned()).or_default().insert(zone);
             }
@@ -66,7 +67,8 @@ impl Preflight<'_> {
         };
         let check = |(pool, types): (&String, &Vec<String>)| {
             let subject = format!("instance types: {pool}");
-            let is_offered = |name: &String, zone: &String| offerings.get(name).is_some_and(|zones| zones.contains(zone));
+            let is_offered =
+                |name: &String, zone: &String| offerings.get(name).is_some_and(|zones| zones.contains(zone));
             let lacks = |zone: &&String| types.iter().any(|name| !is_offered(name, zone));
             let lacking: Vec<_> = self.facts.zones.iter().filter(lacks).cloned().collect();
             if lacking.is_empty() {

@@ -97,7 +97,12 @@ impl Preflight<'_> {
             quota.code,
             used + need
         );
-        blocking(&subject, message, &cure, ErrorKind::Quota { what: format!("{} {} {}", quota.service, quota.code, quota.title) })
+        blocking(
+            &subject,
+            message,
+            &cure,
+            ErrorKind::Quota { what: format!("{} {} {}", quota.service, quota.code, quota.title) },
+        )
     }
 
     async fn limit(&self, quota: Quota) -> Result<u64, ProviderError> {
@@ -140,8 +145,10 @@ impl Preflight<'_> {
             pages::all(ec2.describe_nat_gateways().into_paginator().items().send(), "ec2:DescribeNatGateways"),
             pages::all(ec2.describe_subnets().into_paginator().items().send(), "ec2:DescribeSubnets"),
         )?;
-        let zones: BTreeMap<_, _> =
-            subnets.iter().filter_map(|subnet| Some((subnet.subnet_id.as_deref()?, subnet.availability_zone.as_deref()?))).collect();
+        let zones: BTreeMap<_, _> = subnets
+            .iter()
+            .filter_map(|subnet| Some((subnet.subnet_id.as_deref()?, subnet.availability_zone.as_deref()?)))
+            .collect();
         let is_alive = |state: Option<&NatGatewayState>| {
             matches!(state, Some(NatGatewayState::Pending | NatGatewayState::Available | NatGatewayState::Deleting))
         };
@@ -202,7 +209,9 @@ mod tests {
         for name in ["m6i.2xlarge", "c7g.large", "r6a.4xlarge", "t3.micro", "is4gen.large", "z1d.large"] {
             assert!(is_standard(name), "{name}");
         }
-        for name in ["g5.xlarge", "p4d.24xlarge", "inf2.xlarge", "trn1.2xlarge", "mac2.metal", "u-6tb1.metal", "x2idn.large"] {
+        for name in
+            ["g5.xlarge", "p4d.24xlarge", "inf2.xlarge", "trn1.2xlarge", "mac2.metal", "u-6tb1.metal", "x2idn.large"]
+        {
             assert!(!is_standard(name), "{name}");
         }
     }

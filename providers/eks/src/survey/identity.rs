@@ -114,7 +114,10 @@ mod tests {
     #[test]
     fn partition_and_account_come_from_an_arn() {
         let home_of = |arn| home(arn).map(|(partition, account)| format!("{partition} {account}"));
-        assert_eq!(home_of("arn:aws-cn:eks:cn-north-1:123456789012:cluster/demo").as_deref(), Some("aws-cn 123456789012"));
+        assert_eq!(
+            home_of("arn:aws-cn:eks:cn-north-1:123456789012:cluster/demo").as_deref(),
+            Some("aws-cn 123456789012")
+        );
         assert_eq!(home_of("arn:aws:iam::aws:policy/AmazonEKSClusterPolicy"), None);
         assert_eq!(home_of("demo"), None);
     }

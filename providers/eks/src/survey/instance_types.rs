@@ -55,8 +55,11 @@ impl<'a> Survey<'a> {
 
     /// Asks where the types are offered that the pools may get.
     pub(super) async fn offerings(&self, pools: &[Pool<'_>]) -> Result<Offerings, ProviderError> {
-        let candidates: BTreeSet<String> =
-            pools.iter().filter(|pool| !pool.is_settled()).flat_map(|pool| catalogue::candidates(pool.machine)).collect();
+        let candidates: BTreeSet<String> = pools
+            .iter()
+            .filter(|pool| !pool.is_settled())
+            .flat_map(|pool| catalogue::candidates(pool.machine))
+            .collect();
         let candidates: Vec<String> = candidates.into_iter().collect();
         let chunks = candidates.chunks(FILTER_VALUES_MAX).map(|types| {
             let filter = Filter::builder().name("instance-type").set_values(Some(types.to_vec())).build();

@@ -42,9 +42,9 @@ impl Survey<'_> {
             }
             Ok(_) | Err(_) => {
                 let default = control_plane::DEFAULT_VERSION;
-                notes.explanations.push(format!(
-                    "Kubernetes {default}: the default, because EKS does not say here what it supports"
-                ));
+                notes
+                    .explanations
+                    .push(format!("Kubernetes {default}: the default, because EKS does not say here what it supports"));
                 Ok(default)
             }
         }
@@ -65,7 +65,9 @@ impl Survey<'_> {
         let mut versions = BTreeMap::new();
         for name in kept {
             // A server that reports no version leaves nothing to compare.
-            versions.extend(present.get(&name).filter(|version| !version.is_empty()).map(|version| (name, version.clone())));
+            versions.extend(
+                present.get(&name).filter(|version| !version.is_empty()).map(|version| (name, version.clone())),
+            );
         }
         let mut undecided = Vec::new();
         for (name, answer) in asked.into_iter().zip(answers) {

@@ -44,13 +44,12 @@ impl Survey<'_> {
     pub(super) async fn placement(&self) -> Result<(Placement, Notes), ProviderError> {
         let pools = self.pools();
         let all_settled = pools.iter().all(Pool::is_settled);
-        let offerings = async {
-            if all_settled { Ok(None) } else { optional(self.offerings(&pools).await).map(Some) }
-        };
+        let offerings = async { if all_settled { Ok(None) } else { optional(self.offerings(&pools).await).map(Some) } };
         let (choices, offerings) = futures::try_join!(self.zone_choices(), offerings)?;
         let mut notes = Notes::default();
         let offerings = offerings.and_then(|answer| {
-            let note = |reason: &String| format!("EC2 does not say here which zones offer which instance types ({reason})");
+            let note =
+                |reason: &String| format!("EC2 does not say here which zones offer which instance types ({reason})");
             notes.warnings.extend(answer.as_ref().err().map(note));
             answer.ok()
         });
@@ -111,11 +110,14 @@ impl Survey<'_> {
         let call = "ec2:DescribeSubnets";
         let wanted = &self.options.network.private_subnets;
         let request = self.clients.ec2.describe_subnets().set_subnet_ids(Some(wanted.clone()));
-        let subnets = request.send().await.map_err(errors::reading(call)).map_err(not_there)?.subnets.unwrap_or_default();
+        let subnets =
+            request.send().await.map_err(errors::reading(call)).map_err(not_there)?.subnets.unwrap_or_default();
         let zone = |id: &String| {
             let subnet = subnets.iter().find(|subnet| subnet.subnet_id.as_ref() == Some(id));
             let zone = subnet.and_then(|subnet| subnet.availability_zone.clone());
-            zone.ok_or_else(|| not_there(ProviderError::new(ErrorKind::Gone, call, format!("subnet {id} does not exist"))))
+            zone.ok_or_else(|| {
+                not_there(ProviderError::new(ErrorKind::Gone, call, format!("subnet {id} does not exist")))
+            })
         };
         let mut zones: Vec<String> = Vec::new();
         for id in wanted {
@@ -150,7 +152,11 @@ fn not_there(error: ProviderError) -> ProviderError {
 fn too_few_zones(place: &str, wanted: usize, found: usize) -> ProviderError {
     let kind = ErrorKind::Invalid { field: Some("zones".to_owned()) };
     let message = format!("{place} has {found} usable zones, and {wanted} are wanted");
-    let hint = if found >= ZONES_MIN { "ask for fewer with `zones`, or choose another region" } else { "choose another region" };
+    let hint = if found >= ZONES_MIN {
+        "ask for fewer with `zones`, or choose another region"
+    } else {
+        "choose another region"
+    };
     ProviderError::new(kind, "ec2:DescribeAvailabilityZones", message).with_hint(hint)
 }
 

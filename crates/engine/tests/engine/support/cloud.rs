@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::future::BoxFuture;
 use howso_infra_core::kind::{CreateSafety, FieldRule, Kind, Removal};
 use howso_infra_core::plan::Kinds;
 use howso_infra_core::{
@@ -85,12 +86,17 @@ pub(crate) struct State {
     pub(crate) sent: BTreeMap<String, usize>,
 }
 
+/// Counts the durable intents with a token.
+pub(crate) type IntentsOf = Box<dyn Fn(String) -> BoxFuture<'static, usize> + Send + Sync>;
+
 pub(crate) struct Cloud {
     pub(crate) state: Mutex<State>,
     pub(crate) clock: VirtualClock,
     pub(crate) switch: Arc<Switch>,
     /// Reads the journal, to see whether the intent of a call is durable.
-    pub(crate) intents_of: Box<dyn Fn(String) -> futures::future::BoxFuture<'static, usize> + Send + Sync>,
+    pub(crate) intents_of: IntentsOf,
+    /// Called before every mutating request.
+    pub(crate) before_submit: Mutex<Option<Box<dyn FnMut() + Send>>>,
 }
 
 impl State {
@@ -101,13 +107,19 @@ impl State {
         for thing in gone {
             self.things.remove(&thing.physical_id);
             self.things.retain(|_, other| {
-                let goes_along = matches!(kind(&other.resource).removal, Removal::With(parent) if parent == thing.resource.kind());
+                let goes_along =
+                    matches!(kind(&other.resource).removal, Removal::With(parent) if parent == thing.resource.kind());
                 !(goes_along && mentions(&other.attributes, &thing.physical_id))
             });
         }
     }
 
-    fn create(&mut self, now: Moment, operation: &Operation, attributes: &Attributes) -> Result<Submitted, ProviderError> {
+    fn create(
+        &mut self,
+        now: Moment,
+        operation: &Operation,
+        attributes: &Attributes,
+    ) -> Result<Submitted, ProviderError> {
         let kind = kind(&operation.resource);
         self.check_dependencies(now, operation, attributes);
         let token = operation.token.as_str().to_owned();
@@ -129,7 +141,8 @@ impl State {
             CreateSafety::TagOnly => {}
         }
         if let Some(lane) = kind.lane {
-            let is_busy = |thing: &&Thing| super::cloud::kind(&thing.resource).lane == Some(lane) && thing.busy_until > now;
+            let is_busy =
+                |thing: &&Thing| super::cloud::kind(&thing.resource).lane == Some(lane) && thing.busy_until > now;
             if self.things.values().any(|thing| is_busy(&thing)) {
                 self.violations.push(format!("{} was started while its lane was busy", operation.resource));
             }
@@ -161,7 +174,8 @@ impl State {
             generation: operation.identity.generation,
             attributes,
             visible_from: now + delay,
-            busy_until: now + work_time(kind.create) * if self.slow.as_ref() == Some(&operation.resource) { 3 } else { 1 },
+            busy_until: now
+                + work_time(kind.create) * if self.slow.as_ref() == Some(&operation.resource) { 3 } else { 1 },
             gone_from: None,
             is_failed: self.doomed.take_if(|doomed| *doomed == operation.resource).is_some(),
         };
@@ -322,6 +336,9 @@ impl Backend for Cloud {
 
     async fn submit(&self, operation: &Operation) -> Result<Submitted, ProviderError> {
         self.switch.boundary().await;
+        if let Some(before) = self.before_submit.lock().unwrap().as_mut() {
+            before();
+        }
         let token = operation.token.as_str().to_owned();
         let intents = (self.intents_of)(token.clone()).await;
         let fault = {

@@ -44,15 +44,13 @@ impl CrashingStore {
 impl ObjectStore for CrashingStore {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         if self.mutant == Some(Mutant::JournalAfterSubmit) {
-            // Says that it wrote, and has not yet.
+            // Says that it wrote, which is true only now and then.
             self.switch.boundary().await;
             let e_tag = self.inner.get(location).await.ok().and_then(|found| found.meta.e_tag);
             return match e_tag {
-                Some(e_tag) if self.switch.count() % 7 != 0 => Ok(PutResult {
-                    e_tag: Some(e_tag),
-                    version: None,
-                    extensions: options.extensions,
-                }),
+                Some(e_tag) if self.switch.count() % 7 != 0 => {
+                    Ok(PutResult { e_tag: Some(e_tag), version: None, extensions: options.extensions })
+                }
                 _ => self.inner.put_opts(location, payload, options).await,
             };
         }
@@ -62,7 +60,11 @@ impl ObjectStore for CrashingStore {
         result
     }
 
-    async fn put_multipart_opts(&self, location: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
         self.inner.put_multipart_opts(location, options).await
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use howso_infra_engine::Interrupt;
+use howso_infra_engine::{Clock, Hold, Interrupt, VirtualClock};
 use tokio::sync::{Notify, mpsc};
 
 #[derive(Clone, Debug)]
@@ -21,12 +21,18 @@ pub(crate) struct Switch {
     is_dead: AtomicBool,
     death: Notify,
     interrupts: Mutex<Option<mpsc::Sender<Interrupt>>>,
+    /// A death takes no time.
+    freeze: Mutex<Option<(VirtualClock, Option<Hold>)>>,
 }
 
 impl Switch {
     /// Lets `trip` happen at the boundary that is `after` boundaries away.
     pub(crate) fn set(&self, after: usize, trip: Trip) {
         *self.trip.lock().unwrap() = Some((self.count() + after, trip));
+    }
+
+    pub(crate) fn freeze_on_death(&self, clock: VirtualClock) {
+        *self.freeze.lock().unwrap() = Some((clock, None));
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -37,10 +43,12 @@ impl Switch {
         *self.interrupts.lock().unwrap() = Some(interrupts);
     }
 
-    /// Whether what was set has happened; and sets nothing.
-    pub(crate) fn reset(&self) -> bool {
+    /// Lives again, with nothing set.
+    pub(crate) fn reset(&self) {
         self.is_dead.store(false, Ordering::SeqCst);
-        self.trip.lock().unwrap().take().is_none()
+        *self.trip.lock().unwrap() = None;
+        let hold = self.freeze.lock().unwrap().as_mut().and_then(|(_, hold)| hold.take());
+        drop(hold);
     }
 
     pub(crate) async fn boundary(&self) {
@@ -56,6 +64,9 @@ impl Switch {
             None => {}
             Some((_, Trip::Crash)) => {
                 self.is_dead.store(true, Ordering::SeqCst);
+                if let Some((clock, hold)) = self.freeze.lock().unwrap().as_mut() {
+                    *hold = Some(clock.hold());
+                }
                 self.death.notify_one();
                 futures::future::pending::<()>().await;
             }

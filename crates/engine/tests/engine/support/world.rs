@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use camino::Utf8PathBuf;
 use howso_infra_core::plan::{Kinds, PlanInput, Replacement, plan_down, plan_up};
 use howso_infra_core::spec::EngineSettings;
 use howso_infra_core::{Backend, ClusterIdentity, DeploymentId, Generation, Graph, Observation, Plan, Scope};
@@ -15,7 +16,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use tokio::sync::mpsc;
 
-use super::cloud::{Cloud, State};
+use super::cloud::{Cloud, IntentsOf, State};
 use super::graphs::KINDS;
 use super::mutant::{Mutant, Mutated};
 use super::store::CrashingStore;
@@ -35,6 +36,8 @@ pub(crate) struct World {
     pub(crate) switch: Arc<Switch>,
     pub(crate) settings: RunSettings,
     pub(crate) mutant: Option<Mutant>,
+    /// A journal file instead of the bucket.
+    pub(crate) file: Option<Utf8PathBuf>,
 }
 
 /// What one command did.
@@ -49,31 +52,37 @@ impl World {
         Self::with_mutant(None)
     }
 
+    /// A world with its journal in a file.
+    pub(crate) fn with_file(file: Utf8PathBuf) -> Self {
+        let mut world = Self::new();
+        // Nobody else has the cloud yet.
+        Arc::get_mut(&mut world.cloud).unwrap().intents_of = intents_in_file(file.clone());
+        world.file = Some(file);
+        world
+    }
+
     pub(crate) fn with_mutant(mutant: Option<Mutant>) -> Self {
         let clock = VirtualClock::new("2026-11-24T08:00:00Z".parse().unwrap());
         let switch = Arc::new(Switch::default());
+        switch.freeze_on_death(clock.clone());
         let store = Arc::new(CrashingStore { inner: InMemory::new(), switch: Arc::clone(&switch), mutant });
-        let journal = Arc::clone(&store);
-        let intents_of = move |token: String| -> futures::future::BoxFuture<'static, usize> {
-            let journal = Arc::clone(&journal);
-            Box::pin(async move {
-                let text = journal.text(&path()).await;
-                text.lines().filter(|line| line.contains("\"intent\"") && line.contains(&token)).count()
-            })
-        };
         let delays = [0, 3_000, 0, 8_000, 500].map(Duration::from_millis).to_vec();
         let cloud = Arc::new(Cloud {
             state: Mutex::new(State { delays, ..State::default() }),
             clock: clock.clone(),
             switch: Arc::clone(&switch),
-            intents_of: Box::new(intents_of),
+            intents_of: intents_in(Arc::clone(&store)),
+            before_submit: Mutex::new(None),
         });
         let settings = RunSettings::new(EngineSettings::default(), 42);
-        Self { clock, cloud, store, switch, settings, mutant }
+        Self { clock, cloud, store, switch, settings, mutant, file: None }
     }
 
     pub(crate) fn place(&self) -> JournalPlace {
-        JournalPlace::Bucket { store: self.store.clone(), path: path() }
+        match &self.file {
+            Some(file) => JournalPlace::File(file.clone()),
+            None => JournalPlace::Bucket { store: self.store.clone(), path: path() },
+        }
     }
 
     pub(crate) fn backends(&self) -> Vec<Arc<dyn Backend>> {
@@ -184,8 +193,8 @@ impl World {
     /// A command that may die; then the lock of the dead process is freed, as a file lock would be.
     pub(crate) async fn mortal_command(&self, goal: Goal<'_>) -> Option<Ran> {
         let ran = self.switch.unless_dead(self.command(goal)).await;
+        self.switch.reset();
         if ran.is_none() {
-            self.switch.reset();
             self.store.free(&path()).await;
         }
         ran
@@ -204,6 +213,26 @@ impl World {
         let violations = self.cloud.lock().violations.clone();
         if violations.is_empty() { Ok(()) } else { Err(violations.join("; ")) }
     }
+}
+
+/// Counts the durable intents with a token in the bucket.
+fn intents_in(store: Arc<CrashingStore>) -> IntentsOf {
+    Box::new(move |token: String| {
+        let store = Arc::clone(&store);
+        Box::pin(async move { count_intents(&store.text(&path()).await, &token) })
+    })
+}
+
+/// Counts the intents with a token in a file.
+pub(crate) fn intents_in_file(file: Utf8PathBuf) -> IntentsOf {
+    Box::new(move |token: String| {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        Box::pin(async move { count_intents(&text, &token) })
+    })
+}
+
+fn count_intents(text: &str, token: &str) -> usize {
+    text.lines().filter(|line| line.contains("\"intent\"") && line.contains(token)).count()
 }
 
 pub(crate) fn path() -> Path {

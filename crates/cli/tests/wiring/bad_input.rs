@@ -1,0 +1,111 @@
+//! What a person can get wrong: exit code 2 (1 for files that cannot be read), a message that names the place, a hint.
+//! Never a panic, never a call, never a file.
+
+use super::sandbox::Sandbox;
+
+const GOOD: &str = "name = \"demo\"\nprovider = \"toy\"\nregion = \"here\"\n";
+
+/// Runs `up --yes` and compares everything.
+macro_rules! refused {
+    ($name:ident, $sandbox:expr, $arguments:expr) => {
+        #[test]
+        fn $name() {
+            let sandbox = $sandbox;
+            let ran = sandbox.run($arguments);
+            assert!(matches!(ran.code, Some(1 | 2)), "{}", ran.snapshot());
+            assert_eq!(ran.stdout, "", "standard output is for data");
+            assert!(sandbox.is_untouched(), "something was written");
+            insta::assert_snapshot!(ran.snapshot());
+        }
+    };
+}
+
+/// The good file with more lines.
+fn file(more: &str) -> Sandbox {
+    Sandbox::with_file(&format!("{GOOD}{more}"))
+}
+
+const UP: &[&str] = &["up", "--yes"];
+
+refused!(nothing_said_at_all, Sandbox::new(), UP);
+refused!(syntax_of_the_file, Sandbox::with_file("name = \"demo\nregion = \"here\"\n"), UP);
+refused!(a_key_twice, file("name = \"other\"\n"), UP);
+refused!(an_unknown_key, file("zone = 3\n"), UP);
+refused!(an_unknown_key_in_a_table, file("[core]\nnodez = 3\n"), UP);
+refused!(an_unknown_table, file("[worker.default]\nmax = 3\n"), UP);
+refused!(text_instead_of_a_number, file("[core]\nnodes = \"three\"\n"), UP);
+refused!(a_number_instead_of_text, file("[kubernetes]\nversion = 1.30\n"), UP);
+refused!(a_wrong_unit, file("[core]\nmachine = { cpu = 8, memory = \"32GB\" }\n"), UP);
+refused!(memory_without_a_unit, file("[core]\nmachine = { cpu = 8, memory = \"32\" }\n"), UP);
+refused!(a_disk_that_is_too_small, file("[core]\nmachine = { cpu = 8, memory = \"32Gi\", disk = \"1Gi\" }\n"), UP);
+refused!(
+    an_unknown_architecture,
+    file("[core]\nmachine = { cpu = 8, memory = \"32Gi\", architecture = \"sparc\" }\n"),
+    UP
+);
+refused!(more_at_least_than_at_most, file("[workers.default]\nmin = 9\nmax = 3\n"), UP);
+refused!(no_core_nodes, file("[core]\nnodes = 0\n"), UP);
+refused!(too_many_zones, file("zones = 7\n"), UP);
+refused!(a_misspelt_nat, file("[network]\nnat = \"per_zone\"\n"), UP);
+refused!(a_misspelt_taint, file("[workers.default]\ntaints = [\"a=b:NoShedule\"]\n"), UP);
+refused!(a_label_with_a_space, file("[core]\nlabels = { \"my label\" = \"x\" }\n"), UP);
+refused!(a_tag_of_our_own, file("[tags]\n\"howso-infra/cluster\" = \"x\"\n"), UP);
+refused!(a_pool_name_in_capitals, file("[workers.GPU]\nmax = 3\n"), UP);
+refused!(overlapping_networks, file("[kubernetes]\napi_access = [\"10.0.0.0/8\", \"10.1.0.0/16\"]\n"), UP);
+refused!(a_network_that_is_none, file("[kubernetes]\napi_access = [\"10.0.0.0/99\"]\n"), UP);
+refused!(a_file_that_opens_the_endpoint, file("allow_open_endpoint = true\n"), UP);
+refused!(the_whole_internet_without_permission, file("[kubernetes]\napi_access = [\"0.0.0.0/0\"]\n"), UP);
+refused!(an_unknown_log, file("[kubernetes]\ncontrol_plane_logs = [\"audti\"]\n"), UP);
+refused!(a_journal_that_is_no_place, file("journal = \"ftp://x\"\n"), UP);
+refused!(a_duration_without_a_unit, file("[engine]\nrequest_timeout = \"30\"\n"), UP);
+refused!(several_mistakes_at_once, file("zonse = 3\n[core]\nnodes = 0\n[workers.default]\nmin = 4\nmax = 2\n"), UP);
+refused!(a_name_that_is_too_long, file(""), &["up", "--yes", "--name", "a-name-that-is-far-too-long-for-any-cloud"]);
+refused!(a_name_in_capitals, file(""), &["up", "--yes", "--name", "Demo"]);
+refused!(an_unknown_profile, file(""), &["up", "--yes", "--profile", "lagre"]);
+refused!(a_profile_that_is_not_there, file(""), &["up", "--yes", "--profile", "./mine.toml"]);
+refused!(a_config_that_is_not_there, file(""), &["up", "--yes", "--config", "other.toml"]);
+refused!(an_assignment_without_a_value, file(""), &["up", "--yes", "--set", "core.nodes"]);
+refused!(an_assignment_to_nothing, file(""), &["up", "--yes", "--set", "core.nods=3"]);
+refused!(a_count_that_is_no_number, file(""), &["up", "--yes", "--worker-max", "many"]);
+refused!(a_variable_that_is_no_key, file("").set("HOWSO_INFRA_CORE__NODS", "3"), UP);
+refused!(a_variable_that_is_no_path, file("").set("HOWSO_INFRA__NAME", "x"), UP);
+refused!(a_variable_with_a_wrong_value, file("").set("HOWSO_INFRA_CORE__NODES", "-3"), UP);
+refused!(
+    a_profile_that_builds_on_another,
+    {
+        let sandbox = file("");
+        sandbox.write("here/mine.toml", "profile = \"small\"\n");
+        sandbox
+    },
+    &["up", "--yes", "--profile", "mine.toml"]
+);
+refused!(
+    a_saved_plan_that_is_none,
+    {
+        let sandbox = file("");
+        sandbox.write("here/plan.json", "{\"steps\": []}");
+        sandbox
+    },
+    &["up", "plan.json"]
+);
+refused!(
+    a_saved_plan_of_another_version,
+    {
+        let sandbox = file("");
+        sandbox.write("here/plan.json", "{\"schema\": 99}");
+        sandbox
+    },
+    &["up", "plan.json"]
+);
+refused!(a_saved_plan_that_is_not_there, file(""), &["up", "plan.json"]);
+refused!(no_verb, Sandbox::new(), &[]);
+refused!(an_unknown_verb, Sandbox::new(), &["upp"]);
+refused!(an_unknown_option, Sandbox::new(), &["up", "--profil", "large"]);
+refused!(an_unknown_stage, file(""), &["up", "--until", "moon"]);
+refused!(a_removal_without_a_name, file(""), &["down", "--yes"]);
+refused!(quiet_and_verbose, file(""), &["plan", "-q", "-v"]);
+refused!(an_interval_without_a_watch, file(""), &["status", "--interval", "3"]);
+refused!(printing_and_merging_at_once, file(""), &["kubeconfig", "--print", "--merge"]);
+refused!(a_beginning_without_anybody_to_ask, Sandbox::new(), &["init"]);
+refused!(a_beginning_over_a_file_that_is_there, file(""), &["init", "--name", "demo"]);
+refused!(a_beginning_with_a_bad_name, Sandbox::new(), &["init", "--name", "D", "--provider", "x", "--region", "here"]);

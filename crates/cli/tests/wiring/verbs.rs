@@ -1,0 +1,108 @@
+//! Verbs that need no cloud, and the forms of output.
+
+use super::sandbox::Sandbox;
+
+const FILE: &str = "name = \"demo\"\nprovider = \"toy\"\nregion = \"here\"\nprofile = \"large\"\n";
+
+#[test]
+fn profiles_are_listed_with_where_they_are() {
+    let sandbox = Sandbox::new();
+    sandbox.write("home/.config/howso-infra/profiles/ours.toml", "zones = 3\n");
+    sandbox.write("home/.config/howso-infra/profiles/small.toml", "zones = 2\n");
+    insta::assert_snapshot!(sandbox.run(&["profile", "list"]).snapshot());
+}
+
+#[test]
+fn a_profile_is_printed_as_it_is() {
+    let ran = Sandbox::new().run(&["profile", "show", "large"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    assert_eq!(ran.stdout, include_str!("../../../../profiles/large.toml"));
+}
+
+#[test]
+fn every_value_is_explained() {
+    let sandbox = Sandbox::with_file(FILE).set("HOWSO_INFRA_CORE__NODES", "4");
+    insta::assert_snapshot!(sandbox.run(&["profile", "show", "--explain", "--worker-max", "9"]).snapshot());
+}
+
+#[test]
+fn a_profile_is_explained_without_a_cluster() {
+    let ran = Sandbox::new().run(&["profile", "show", "medium", "--explain"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    assert!(ran.stdout.contains("# name ="), "{}", ran.stdout);
+    assert!(ran.stdout.contains("# profile medium:"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_file_is_begun_and_can_be_read_again() {
+    let sandbox = Sandbox::new();
+    // The platform is checked against those that were compiled in, so that the test needs one.
+    let provider = if cfg!(feature = "eks") { "eks" } else { "toy" };
+    let arguments = ["init", "--name", "demo", "--provider", provider, "--region", "us-east-1", "--profile", "large"];
+    let ran = sandbox.run(&arguments);
+    if !cfg!(feature = "eks") {
+        assert_eq!(ran.code, Some(2), "{}", ran.snapshot());
+        return;
+    }
+    assert_eq!(ran.code, Some(0), "{}", ran.snapshot());
+    let text = sandbox.read("here/howso-infra.toml");
+    assert!(text.contains("\nname     = \"demo\"\n") && text.contains("\nprofile  = \"large\"\n"), "{text}");
+    assert_eq!(sandbox.run(&arguments).code, Some(2), "an existing file is left alone");
+    let mut forced = arguments.to_vec();
+    forced.push("--force");
+    assert_eq!(sandbox.run(&forced).code, Some(0));
+    let explained = sandbox.run(&["profile", "show", "--explain"]);
+    assert!(explained.stdout.contains("howso-infra.toml:4:"), "{}", explained.snapshot());
+}
+
+#[test]
+fn a_provider_that_was_not_compiled_in_is_named_with_those_that_were() {
+    let ran = Sandbox::with_file(FILE).run(&["plan"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.snapshot());
+    assert!(ran.stderr.contains("error: provider `toy` is not known"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("\nhint: "), "{}", ran.stderr);
+}
+
+#[test]
+fn programs_get_one_json_object_a_line_and_nothing_else() {
+    let ran = Sandbox::with_file("nmae = \"demo\"\n").run(&["plan", "--output", "json"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(2), ""));
+    let lines: Vec<serde_json::Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(!lines.is_empty());
+    for line in &lines {
+        assert_eq!(line["schema"], 1);
+        assert!(line["type"].is_string() && line["time"].is_string(), "{line}");
+    }
+    let last = lines.last().unwrap();
+    assert_eq!((&last["type"], &last["exit_code"]), (&"error".into(), &2.into()));
+}
+
+#[test]
+fn colours_come_when_asked_for_and_not_otherwise() {
+    let sandbox = Sandbox::with_file("nmae = \"demo\"\n");
+    assert!(sandbox.run(&["plan", "--color", "always"]).stderr.contains('\u{1b}'));
+    for arguments in [&["plan"][..], &["plan", "--color", "never"], &["plan", "--color", "always", "--output", "plain"]]
+    {
+        let ran = sandbox.run(arguments);
+        assert!(!ran.stderr.contains('\u{1b}'), "{arguments:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn quiet_still_says_what_went_wrong() {
+    let ran = Sandbox::with_file("nmae = \"demo\"\n").run(&["plan", "--quiet"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("error: "), "{}", ran.stderr);
+}
+
+/// A stage that does not exist yet is said so, rather than passed over.
+#[cfg(feature = "eks")]
+#[test]
+fn a_stage_that_does_not_exist_yet_is_refused() {
+    let sandbox = Sandbox::with_file("name = \"demo\"\nprovider = \"eks\"\nregion = \"us-east-1\"\n");
+    for stage in ["cluster", "platform"] {
+        let ran = sandbox.run(&["up", "--yes", "--until", stage]);
+        assert_eq!(ran.code, Some(2), "{}", ran.snapshot());
+        assert!(ran.stderr.contains("the last stage is `cloud`"), "{}", ran.stderr);
+    }
+}
