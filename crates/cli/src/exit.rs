@@ -52,7 +52,7 @@ impl Exit {
             Failure::Unfinished { outcome, .. } => Self::of_outcome(outcome),
             Failure::StillDifferent(_) => Self::Partly,
             Failure::LeftBehind { .. } => Self::LeftBehind,
-            Failure::Interrupted => Self::Interrupted,
+            Failure::Interrupted | Failure::Abandoned => Self::Interrupted,
             Failure::Changes => Self::Changes,
             Failure::File { action: "read", source, .. } if is_wrong_path(source) => Self::Usage,
             Failure::File { .. }

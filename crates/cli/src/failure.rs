@@ -89,6 +89,9 @@ pub(crate) enum Failure {
     /// Interrupted while nothing was being changed.
     #[error("interrupted; nothing was changed")]
     Interrupted,
+    /// Interrupted so often that even reading once more was given up.
+    #[error("interrupted; what was under way was left as it is")]
+    Abandoned,
     /// What was found out is the answer: its exit code is not 0, and there is nothing to say about it.
     #[error("there are changes")]
     Changes,

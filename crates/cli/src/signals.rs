@@ -53,14 +53,20 @@ impl Signals {
         }
     }
 
-    /// Does something that must end in order: it is told of every interrupt and decides itself when to end.
-    pub(crate) async fn or_tell<T>(&mut self, trigger: &Trigger, work: impl Future<Output = T>) -> T {
+    /// Does something that should end in order: it is told of the first interrupt and of the second, and dropped at the
+    /// third. A run stops at the second; what comes after it only reads.
+    pub(crate) async fn or_tell<T>(&mut self, trigger: &Trigger, work: impl Future<Output = T>) -> Result<T, Failure> {
+        const TOLD_MAX: u32 = 2;
         let mut work = pin!(work);
-        loop {
+        for _ in 0..TOLD_MAX {
             tokio::select! {
-                done = &mut work => return done,
+                done = &mut work => return Ok(done),
                 () = self.next() => trigger.fire(),
             }
+        }
+        tokio::select! {
+            done = work => Ok(done),
+            () = self.next() => Err(Failure::Abandoned),
         }
     }
 }

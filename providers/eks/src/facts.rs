@@ -1,6 +1,6 @@
 //! What the survey found, typed: the graph reads it, and it travels as [`Facts`] between the two.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use howso_infra_core::provider::Facts;
 use howso_infra_core::spec::KubernetesVersion;
@@ -22,6 +22,8 @@ mod name {
     pub(super) const INSTANCE_TYPES: &str = "instance_types";
     /// The versions of the add-ons by name; absent where the service decides.
     pub(super) const ADDON_VERSIONS: &str = "addon_versions";
+    /// The add-ons that run already, so that they are brought up to date before the nodes.
+    pub(super) const RUNNING_ADDONS: &str = "running_addons";
 }
 
 /// What the survey found and chose.
@@ -41,6 +43,8 @@ pub(crate) struct EksFacts {
     pub(crate) instance_types: BTreeMap<String, Vec<String>>,
     /// The versions of the add-ons by name; absent where the service decides.
     pub(crate) addon_versions: BTreeMap<String, String>,
+    /// The add-ons that run already, so that they are brought up to date before the nodes.
+    pub(crate) running_addons: BTreeSet<String>,
 }
 
 impl EksFacts {
@@ -54,6 +58,7 @@ impl EksFacts {
             (name::KUBERNETES_VERSION.to_owned(), Value::text(self.kubernetes_version.to_string())),
             (name::INSTANCE_TYPES.to_owned(), Value::Map(types.collect())),
             (name::ADDON_VERSIONS.to_owned(), Value::text_map(self.addon_versions.clone())),
+            (name::RUNNING_ADDONS.to_owned(), Value::texts(self.running_addons.clone())),
         ]);
         attributes.extend(self.creator_arn.iter().map(|arn| (name::CREATOR_ARN.to_owned(), Value::text(arn))));
         attributes
@@ -72,6 +77,7 @@ impl EksFacts {
             zones: texts(values.get(name::ZONES)?),
             kubernetes_version: text(name::KUBERNETES_VERSION)?.parse().ok()?,
             instance_types: types.iter().map(|(pool, types)| (pool.clone(), texts(types))).collect(),
+            running_addons: texts(values.get(name::RUNNING_ADDONS)?).into_iter().collect(),
             addon_versions: versions
                 .iter()
                 .filter_map(|(addon, version)| Some((addon.clone(), version.as_text()?.to_owned())))

@@ -6,12 +6,18 @@ use crate::errors;
 
 /// A text that `call` cannot do without.
 pub(crate) fn text<'a>(attributes: &'a Attributes, field: &str, call: &str) -> Result<&'a str, ProviderError> {
-    attributes.get(field).and_then(Value::as_text).ok_or_else(|| errors::bug(call, format!("no text `{field}` was given")))
+    attributes
+        .get(field)
+        .and_then(Value::as_text)
+        .ok_or_else(|| errors::bug(call, format!("no text `{field}` was given")))
 }
 
 /// A truth value that `call` cannot do without.
 pub(crate) fn boolean(attributes: &Attributes, field: &str, call: &str) -> Result<bool, ProviderError> {
-    attributes.get(field).and_then(Value::as_bool).ok_or_else(|| errors::bug(call, format!("no truth value `{field}` was given")))
+    attributes
+        .get(field)
+        .and_then(Value::as_bool)
+        .ok_or_else(|| errors::bug(call, format!("no truth value `{field}` was given")))
 }
 
 /// One output, by name.

@@ -15,10 +15,10 @@ use howso_infra_core::provider::Facts;
 use howso_infra_core::spec::{ApiAccess, ClusterSpec};
 use howso_infra_core::{ErrorKind, Observation, ProviderError};
 
-use crate::catalogue;
 use crate::clients::Clients;
 use crate::facts::EksFacts;
 use crate::options::EksOptions;
+use crate::{catalogue, control_plane};
 
 /// What every part of the survey starts from.
 #[derive(Clone, Copy)]
@@ -67,6 +67,7 @@ pub(crate) async fn survey(
         kubernetes_version: versions.kubernetes,
         instance_types: placement.instance_types,
         addon_versions: versions.addons,
+        running_addons: control_plane::running_addons(observation),
     };
     Ok(Facts { values: facts.to_attributes(), explanations: notes.explanations, warnings: notes.warnings, cost })
 }

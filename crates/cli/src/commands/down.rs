@@ -22,16 +22,17 @@ pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments:
     }
     let run = signals.or_stop(session.begin(Goal::Down)).await??;
     let plan = &run.prepared().plan;
-    context.console.say(&PlanReport { spec: &spec, prepared: run.prepared() });
+    let will_ask = arguments.yes.is_none() && !plan.steps.is_empty();
+    context.console.propose(&PlanReport { spec: &spec, prepared: run.prepared() }, will_ask);
     if plan.blocked().next().is_some() {
         return Err(Failure::Blocked(Box::new(plan.clone())));
     }
-    if !plan.steps.is_empty() && arguments.yes.is_none() {
+    if will_ask {
         confirm_name(context.console, context.machine, signals, spec.name.as_str()).await?;
     }
     context.console.expect(plan);
     let (trigger, interrupts) = interrupt::channel();
-    let finished = signals.or_tell(&trigger, run.execute(interrupts)).await?;
+    let finished = signals.or_tell(&trigger, run.execute(interrupts)).await??;
     let finished = Failure::of_finished(Direction::Down, finished)?;
     let kubeconfig = access::own_path(context.machine, &spec).ok().filter(|path| path.exists());
     context.console.say(&DownReport { spec: &spec, finished: &finished });

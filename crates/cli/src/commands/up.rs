@@ -28,19 +28,20 @@ pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments:
         refuse_if_outdated(&run, saved)?;
     }
     let plan = &run.prepared().plan;
-    context.console.say(&PlanReport { spec: &spec, prepared: run.prepared() });
+    let will_ask = !arguments.yes && !plan.steps.is_empty();
+    context.console.propose(&PlanReport { spec: &spec, prepared: run.prepared() }, will_ask);
     if plan.blocked().next().is_some() {
         return Err(Failure::Blocked(Box::new(plan.clone())));
     }
     if !plan.steps.is_empty() {
         check(context, signals, &run).await?;
-        if !arguments.yes {
+        if will_ask {
             confirm(context.console, context.machine, signals, &question(plan)).await?;
         }
     }
     context.console.expect(plan);
     let (trigger, interrupts) = interrupt::channel();
-    let finished = signals.or_tell(&trigger, run.execute(interrupts)).await?;
+    let finished = signals.or_tell(&trigger, run.execute(interrupts)).await??;
     let finished = Failure::of_finished(Direction::Up, finished)?;
     let kubeconfig = match &finished.access {
         Some(access) => Some(access::write_own(context.machine, &spec, access, arguments.kubeconfig.as_deref())?),

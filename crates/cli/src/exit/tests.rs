@@ -130,6 +130,7 @@ fn every_other_failure_has_its_code() {
         (Failure::Runtime(io()), Exit::Failed),
         (Failure::StandardOutput(io()), Exit::Failed),
         (Failure::Interrupted, Exit::Interrupted),
+        (Failure::Abandoned, Exit::Interrupted),
         (Failure::Changes, Exit::Changes),
         (Failure::StillDifferent(Box::new(plan(Direction::Up, vec![], vec![]))), Exit::Partly),
         (Failure::LeftBehind { leftovers: Vec::new(), remaining: None }, Exit::LeftBehind),

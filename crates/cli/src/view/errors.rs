@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use howso_infra::core::Severity;
 use howso_infra::core::error::StepFailure;
 use howso_infra::core::plan::{Direction, Plan};
 use howso_infra::core::spec::{Origin, SpecError};
+use howso_infra::core::{Reason, Severity};
 use howso_infra::engine::{Interruption, JournalError, Outcome};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 use serde_json::{Value, json};
@@ -129,7 +129,9 @@ impl FailureReport<'_> {
                 hints: hint_for_file(source).map(str::to_owned).into_iter().collect(),
                 ..of_sources(self.failure)
             },
-            Failure::Declined | Failure::Interrupted | Failure::Changes | Failure::Found(_) => Anatomy::default(),
+            Failure::Declined | Failure::Interrupted | Failure::Abandoned | Failure::Changes | Failure::Found(_) => {
+                Anatomy::default()
+            }
         };
         if anatomy.errors.is_empty() {
             anatomy.errors.push((self.failure.to_string(), None));
@@ -145,15 +147,20 @@ impl FailureReport<'_> {
 /// Whether the same command, run again, goes on from here.
 fn is_resumable(failure: &Failure) -> bool {
     match failure {
+        // What could not be read may be readable a minute later; other obstacles stay.
+        Failure::Blocked(plan) => plan.blocked().any(|decision| matches!(decision.reason, Reason::Gap { .. })),
         Failure::Library(error) => Exit::of(failure) != Exit::Usage && !matches!(error, howso_infra::Error::Graph(_)),
-        Failure::Unfinished { .. } | Failure::StillDifferent(_) | Failure::Interrupted | Failure::Unfit(_) => true,
+        Failure::Unfinished { .. }
+        | Failure::StillDifferent(_)
+        | Failure::Interrupted
+        | Failure::Abandoned
+        | Failure::Unfit(_) => true,
         Failure::Spec(_)
         | Failure::Usage { .. }
         | Failure::File { .. }
         | Failure::Merge { .. }
         | Failure::NobodyToAsk { .. }
         | Failure::Declined
-        | Failure::Blocked(_)
         | Failure::LeftBehind { .. }
         | Failure::NoAccess
         | Failure::Changes
@@ -223,7 +230,6 @@ fn hint_for_file(error: &io::Error) -> Option<&'static str> {
 }
 
 fn of_blocked(plan: &Plan) -> Anatomy {
-    use howso_infra::core::Reason;
     let mut anatomy = Anatomy::default();
     let mut followers = 0;
     for decision in plan.blocked() {

@@ -126,6 +126,15 @@ impl Console {
         }
     }
 
+    /// Prints what will be done. When consent is asked for, also when only data is wanted: nobody consents to the unseen.
+    pub(crate) fn propose(&self, report: &dyn Report, will_ask: bool) {
+        if self.quiet && will_ask && self.is_for_people() {
+            self.print_error(&report.text(self.stderr_style));
+        } else {
+            self.say(report);
+        }
+    }
+
     /// Prints a short remark: standard error, unless only data is wanted.
     pub(crate) fn note(&self, text: impl Into<String>) {
         self.say(&Note(text.into()));

@@ -117,11 +117,14 @@ impl BucketStore {
         self.write(lease, text).await
     }
 
-    /// Gives the lease free.
+    /// Gives the lease free. A lease that was lost is free of this run already.
     pub(crate) async fn release(&mut self) -> Result<(), JournalError> {
         let lease = Lease { holder: None, until: self.clock.wall(), ..self.lease.clone() };
         let text = self.text.clone();
-        self.write(lease, text).await
+        match self.write(lease, text).await {
+            Err(JournalError::Lost { .. }) => Ok(()),
+            result => result,
+        }
     }
 
     /// Leaves an empty journal and keeps a copy of the old one beside it.

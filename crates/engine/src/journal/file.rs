@@ -57,6 +57,16 @@ impl FileStore {
         Ok(())
     }
 
+    /// Closes the file, and with it the lock.
+    pub(crate) async fn release(self) -> Result<(), JournalError> {
+        let locked = self.locked;
+        blocking(move || {
+            drop(locked);
+            Ok(())
+        })
+        .await
+    }
+
     pub(crate) async fn retire(&mut self) -> Result<(), JournalError> {
         self.with(LockedFile::retire).await
     }

@@ -148,8 +148,7 @@ impl Journal {
     /// Gives the journal free for others.
     pub async fn close(self) -> Result<(), JournalError> {
         match self.store {
-            // The lock ends with the file.
-            Store::File(_) => Ok(()),
+            Store::File(store) => store.release().await,
             #[cfg(feature = "bucket")]
             Store::Bucket(mut store) => store.release().await,
         }

@@ -40,8 +40,10 @@ pub struct LastRun {
 struct LastCreate {
     intent: Intent,
     sent: Timestamp,
-    /// Whether it is known how it ended.
+    /// Whether it is known that it had an effect.
     is_known: bool,
+    /// The cloud's own identifier of what it made, when that is known.
+    physical_id: Option<String>,
 }
 
 impl JournalState {
@@ -102,11 +104,16 @@ impl JournalState {
                 });
             }
             Record::Intent(intent) => self.intend(intent, entry.at),
-            Record::Ticket { resource, verb: OperationVerb::Create, .. }
-            | Record::Settled { resource, verb: OperationVerb::Create, .. }
-            | Record::Seen { resource } => {
-                if let Some(create) = self.creates.get_mut(resource) {
-                    create.is_known = true;
+            Record::Ticket { resource, verb: OperationVerb::Create, physical_id }
+            | Record::Settled { resource, verb: OperationVerb::Create, physical_id } => {
+                self.know(resource, Some(physical_id));
+            }
+            Record::Seen { resource } => self.know(resource, None),
+            Record::Settled { resource, verb: OperationVerb::Delete, physical_id } => {
+                // Not when a duplicate of it was deleted.
+                let is_deleted = |create: &LastCreate| create.physical_id.as_ref() == Some(physical_id);
+                if self.creates.get(resource).is_some_and(is_deleted) {
+                    self.creates.remove(resource);
                 }
             }
             Record::Failed { resource, verb: OperationVerb::Create, .. } => {
@@ -124,16 +131,19 @@ impl JournalState {
     fn intend(&mut self, intent: &Intent, at: Timestamp) {
         match intent.verb {
             OperationVerb::Create => {
-                let create = LastCreate { intent: intent.clone(), sent: at, is_known: false };
+                let create = LastCreate { intent: intent.clone(), sent: at, is_known: false, physical_id: None };
                 self.creates.insert(intent.resource.clone(), create);
             }
             // What is deleted was seen, so its creation had an effect.
-            OperationVerb::Delete => {
-                if let Some(create) = self.creates.get_mut(&intent.resource) {
-                    create.is_known = true;
-                }
-            }
+            OperationVerb::Delete => self.know(&intent.resource, None),
             OperationVerb::Update | OperationVerb::Observe => {}
+        }
+    }
+
+    fn know(&mut self, resource: &ResourceId, physical_id: Option<&String>) {
+        if let Some(create) = self.creates.get_mut(resource) {
+            create.is_known = true;
+            create.physical_id = physical_id.cloned().or(create.physical_id.take());
         }
     }
 
@@ -157,8 +167,13 @@ impl JournalState {
         }
         for (resource, create) in &self.creates {
             records.push((create.sent, Record::Intent(create.intent.clone())));
-            if create.is_known {
-                records.push((create.sent, Record::Seen { resource: resource.clone() }));
+            let (resource, verb) = (resource.clone(), OperationVerb::Create);
+            match &create.physical_id {
+                Some(physical_id) => {
+                    records.push((create.sent, Record::Settled { resource, verb, physical_id: physical_id.clone() }));
+                }
+                None if create.is_known => records.push((create.sent, Record::Seen { resource })),
+                None => {}
             }
         }
         if let Some((at, result)) = self.last_run.as_ref().and_then(|run| run.ended) {
@@ -180,4 +195,113 @@ impl Intent {
 
 fn to_millis(duration: Duration) -> i128 {
     i128::try_from(duration.as_millis()).unwrap_or(i128::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use howso_infra_core::{ErrorKind, Token};
+
+    use super::*;
+
+    const WINDOW: Duration = Duration::from_secs(10);
+
+    fn id() -> ResourceId {
+        ResourceId::new("test/thing", "a")
+    }
+
+    fn second(second: u32) -> Timestamp {
+        format!("2026-11-24T08:00:{second:02}Z").parse().expect("a time")
+    }
+
+    fn intent(verb: OperationVerb) -> Record {
+        let deployment = DeploymentId::from_bytes([1; 16]);
+        let token = Token::derive(&deployment, &id(), Generation::FIRST, "test");
+        let (generation, attributes_digest) = (Generation::FIRST, String::new());
+        Record::Intent(Intent { resource: id(), verb, physical_id: None, token, generation, attributes_digest })
+    }
+
+    fn settled(verb: OperationVerb, physical_id: &str) -> Record {
+        Record::Settled { resource: id(), verb, physical_id: physical_id.to_owned() }
+    }
+
+    /// One record a second.
+    fn state(records: &[Record]) -> JournalState {
+        let mut state = JournalState::default();
+        for (sequence, record) in (1..).zip(records.iter().cloned()) {
+            let at = second(u32::try_from(sequence).expect("a small number"));
+            state.apply(&Entry { sequence, at, record });
+        }
+        state
+    }
+
+    fn is_recent(state: &JournalState, at: u32) -> bool {
+        state.recent_creates(second(at), WINDOW).contains(&id())
+    }
+
+    #[test]
+    fn a_creation_is_pending_until_its_end_is_known_and_recent_until_the_window_is_over() {
+        use OperationVerb::Create;
+        let ticket = Record::Ticket { resource: id(), verb: Create, physical_id: "x".to_owned() };
+        let failed = Record::Failed { resource: id(), verb: Create, kind: ErrorKind::Bug };
+        for (end, is_pending, stays_recent) in [
+            (None, true, true),
+            (Some(ticket), false, true),
+            (Some(settled(Create, "x")), false, true),
+            (Some(Record::Seen { resource: id() }), false, true),
+            (Some(intent(OperationVerb::Delete)), false, true),
+            (Some(failed), false, false),
+        ] {
+            let records: Vec<Record> = [intent(Create)].into_iter().chain(end).collect();
+            let state = state(&records);
+            assert_eq!(state.pending_creates().contains_key(&id()), is_pending, "{records:?}");
+            assert_eq!(is_recent(&state, 10), stays_recent, "{records:?}");
+            assert!(!is_recent(&state, 11), "{records:?}");
+        }
+    }
+
+    #[test]
+    fn every_attempt_begins_the_window_anew() {
+        let state =
+            state(&[intent(OperationVerb::Create), intent(OperationVerb::Update), intent(OperationVerb::Create)]);
+        assert!(is_recent(&state, 12));
+        assert!(!is_recent(&state, 13));
+    }
+
+    #[test]
+    fn what_was_deleted_is_not_missed_but_its_duplicate_is_another_matter() {
+        use OperationVerb::{Create, Delete};
+        let made = [intent(Create), settled(Create, "x"), intent(Delete)];
+        let after = |physical_id| state(&[&made[..], &[settled(Delete, physical_id)]].concat());
+        assert!(!is_recent(&after("x"), 5));
+        assert!(is_recent(&after("duplicate"), 5));
+    }
+
+    #[test]
+    fn the_records_of_a_state_add_up_to_it() {
+        use OperationVerb::{Create, Delete};
+        let holder = Holder { host: "machine".to_owned(), process_id: 1, started: second(0) };
+        let run = |fence| Record::Run {
+            fence,
+            holder: holder.clone(),
+            command: "up".to_owned(),
+            generation: Generation(fence),
+        };
+        let deployment = Record::Deployment { id: DeploymentId::from_bytes([1; 16]) };
+        for tail in [
+            vec![],
+            vec![intent(Create)],
+            vec![intent(Create), settled(Create, "x")],
+            vec![intent(Create), Record::Seen { resource: id() }],
+            vec![intent(Create), settled(Create, "x"), intent(Delete), settled(Delete, "x")],
+            vec![Record::End { result: RunResult::Partial }],
+        ] {
+            let records = [vec![deployment.clone(), run(1), run(2)], tail].concat();
+            let state = state(&records);
+            let mut again = JournalState::default();
+            for (sequence, (at, record)) in (1..).zip(state.to_records()) {
+                again.apply(&Entry { sequence, at, record });
+            }
+            assert_eq!(again, state, "{records:?}");
+        }
+    }
 }

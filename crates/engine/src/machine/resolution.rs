@@ -215,7 +215,9 @@ mod tests {
         found: &[Observed],
     ) -> Resolution {
         let mut observation = Observation { gaps: Vec::<Gap>::new(), ..Observation::default() };
-        found.iter().for_each(|observed| observation.insert(id(), observed.clone()));
+        for observed in found {
+            observation.insert(id(), observed.clone());
+        }
         let (operation, doubt) = (operation(verb), ProviderError::new(kind.clone(), "test:Call", "lost"));
         resolve(&Question { operation: &operation, doubt: &doubt, safety, is_visible_by_now }, &observation)
     }

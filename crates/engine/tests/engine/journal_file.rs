@@ -99,7 +99,7 @@ fn what_was_recorded_is_there_again() {
 fn a_journal_cut_off_at_any_byte_says_what_its_whole_lines_say() {
     let (_directory, world, bytes) = written();
     let path = world.file.clone().unwrap();
-    let lines_in = |len: usize| bytes[..len].iter().filter(|byte| **byte == b'\n').count();
+    let lines_in = |len: usize| bytes[..len].split(|byte| *byte == b'\n').count();
     let mut last = (usize::MAX, howso_infra_engine::JournalState::default());
     for len in 0..=bytes.len() {
         fs::write(&path, &bytes[..len]).unwrap();

@@ -28,7 +28,7 @@ enum Trial {
     LostTwice,
 }
 
-async fn passes(mutant: Option<Mutant>, trial: Trial, calm: &[String]) -> bool {
+async fn passes(mutant: Option<Mutant>, trial: Trial, expected: &[String]) -> bool {
     let (world, graph) = (World::with_mutant(mutant), Case::Build.graph());
     let goal = Case::Build.goal(&graph);
     Case::Build.prepare(&world).await;
@@ -74,7 +74,7 @@ async fn passes(mutant: Option<Mutant>, trial: Trial, calm: &[String]) -> bool {
     if !first.is_some_and(|ran| ran.outcome.is_complete()) {
         world.command(goal).await;
     }
-    world.check(goal).await.is_ok() && world.cloud.summary() == calm
+    world.check(goal).await.is_ok() && world.cloud.summary() == expected
 }
 
 /// Whether a trial notices a mistake; without one, whether it fails.

@@ -72,6 +72,7 @@ fn an_expired_lease_is_taken_over_and_the_sleeper_can_change_nothing_any_more() 
         );
         assert_eq!(counts(&world).0, calls, "no mutating call without a journal");
         assert_eq!(world.cloud.summary(), calm.summary);
+        sleeper.close().await.expect("what was lost needs no release");
         let journal = world.open().await.unwrap();
         assert!(journal.state().fence() > fence);
     });

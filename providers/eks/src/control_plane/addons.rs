@@ -1,13 +1,13 @@
 //! Add-ons: the programs that every cluster needs and that EKS keeps running.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_eks::Client;
 use aws_sdk_eks::types::{Addon, AddonHealth, AddonStatus, ResolveConflicts};
 use howso_infra_core::spec::ClusterSpec;
 use howso_infra_core::{
-    Attributes, Observation, Observed, Operation, OperationVerb, Ownership, Progress, ProviderError, Status, Submitted,
-    Ticket, Value,
+    Attributes, Observation, Observed, Operation, OperationVerb, Ownership, Progress, ProviderError, ResourceId,
+    Status, Submitted, Ticket, Value,
 };
 use serde_json::json;
 
@@ -80,6 +80,13 @@ pub(crate) fn observed_versions(observation: &Observation) -> BTreeMap<String, S
             Some((id.name().to_owned(), version.to_owned()))
         })
         .collect()
+}
+
+/// The names of the add-ons of ours that run.
+pub(crate) fn running(observation: &Observation) -> BTreeSet<String> {
+    let addons = observation.resources.keys().filter(|id| id.kind() == ADDON);
+    let runs = |id: &&ResourceId| observation.one(id).is_some_and(|observed| observed.status == Status::Ready);
+    addons.filter(runs).map(|id| id.name().to_owned()).collect()
 }
 
 /// Reads the names of all add-ons.

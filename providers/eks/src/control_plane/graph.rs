@@ -24,7 +24,8 @@ pub(crate) struct ControlPlane {
     pub(crate) before_nodes: BTreeSet<ResourceId>,
 }
 
-/// Builds the control plane and the add-ons that do not need nodes first.
+/// Builds the control plane and the add-ons that do not need nodes first. Those that run already have their nodes, and are
+/// brought up to date before these are.
 pub(crate) fn graph(
     spec: &ClusterSpec,
     options: &EksOptions,
@@ -43,20 +44,20 @@ pub(crate) fn graph(
     }
     let mut before_nodes = BTreeSet::new();
     for definition in addons::wanted(spec, options) {
-        match definition.stage {
-            Stage::First => {
-                let addon = builder.addon(definition);
-                before_nodes.insert(addon.id.clone());
-                resources.push(addon);
-            }
-            Stage::Beside => resources.push(builder.addon(definition)),
-            Stage::OnCore => {}
+        let runs = facts.running_addons.contains(definition.name);
+        if definition.stage == Stage::OnCore && !runs {
+            continue;
         }
+        let addon = builder.addon(definition);
+        if definition.stage == Stage::First || runs {
+            before_nodes.insert(addon.id.clone());
+        }
+        resources.push(addon);
     }
     ControlPlane { resources, before_nodes }
 }
 
-/// Builds the add-ons that run on the core nodes.
+/// Builds the add-ons that run on the core nodes and do not run yet.
 pub(crate) fn late_addons(
     spec: &ClusterSpec,
     options: &EksOptions,
@@ -64,14 +65,12 @@ pub(crate) fn late_addons(
     core_groups: &BTreeSet<ResourceId>,
 ) -> Vec<Resource> {
     let builder = Builder { spec, options, facts };
-    let late = addons::wanted(spec, options).into_iter().filter(|definition| definition.stage == Stage::OnCore);
+    let is_late =
+        |definition: &Definition| definition.stage == Stage::OnCore && !facts.running_addons.contains(definition.name);
+    let late = addons::wanted(spec, options).into_iter().filter(is_late);
     late.map(|definition| {
         let mut addon = builder.addon(definition);
         addon.depends_on.extend(core_groups.iter().cloned());
-        if definition.name == EBS_CSI_DRIVER {
-            // Its pods get their role only when they start after the association.
-            addon = addon.after(&ResourceId::new(POD_IDENTITY_ASSOCIATION, EBS_CSI.0));
-        }
         addon
     })
     .collect()
@@ -155,10 +154,14 @@ impl Builder<'_> {
         if let Some(version) = self.facts.addon_versions.get(definition.name) {
             addon = addon.with("version", version.as_str());
         }
-        match addons::configuration(definition.name) {
-            Some(configuration) => addon.with("configuration", configuration),
-            None => addon,
+        if let Some(configuration) = addons::configuration(definition.name) {
+            addon = addon.with("configuration", configuration);
         }
+        if definition.name == EBS_CSI_DRIVER {
+            // Its pods get their role only when they start after the association.
+            addon = addon.after(&ResourceId::new(POD_IDENTITY_ASSOCIATION, EBS_CSI.0));
+        }
+        addon
     }
 }
 

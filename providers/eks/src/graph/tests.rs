@@ -19,6 +19,10 @@ fn spec(profile: &str, more: &str) -> ClusterSpec {
 }
 
 fn facts(spec: &ClusterSpec) -> Facts {
+    facts_with(spec, &[])
+}
+
+fn facts_with(spec: &ClusterSpec, running_addons: &[&str]) -> Facts {
     let pools = spec.workers.iter().map(|(name, pool)| (name.node_pool_name(), &pool.machine, pool.purchase));
     let core = ("core", &spec.core.machine, howso_infra_core::spec::Purchase::OnDemand);
     let types = std::iter::once(core).chain(pools).map(|(pool, machine, purchase)| {
@@ -33,6 +37,7 @@ fn facts(spec: &ClusterSpec) -> Facts {
         kubernetes_version: "1.34".parse().unwrap(),
         instance_types: types.collect(),
         addon_versions: BTreeMap::from([("vpc-cni".to_owned(), "v1.20.4-eksbuild.1".to_owned())]),
+        running_addons: running_addons.iter().map(|&name| name.to_owned()).collect(),
     };
     Facts { values: facts.to_attributes(), ..Facts::default() }
 }
@@ -214,6 +219,19 @@ fn nodes_wait_for_their_network_but_not_for_what_runs_on_them() {
     assert!(waits_for(&graph, "eks/addon:metrics-server", "eks/nodegroup:core-c"));
     assert!(!waits_for(&graph, "eks/addon:metrics-server", "eks/nodegroup:worker"));
     assert!(waits_for(&graph, "eks/addon:aws-ebs-csi-driver", "eks/pod-identity-association:ebs-csi"));
+}
+
+#[test]
+fn addons_that_run_are_brought_up_to_date_before_the_nodes() {
+    let spec = spec("large", "");
+    let running = ["vpc-cni", "coredns", "metrics-server"];
+    let graph = graph(&spec, &facts_with(&spec, &running)).unwrap();
+    for addon in running {
+        assert!(waits_for(&graph, "eks/nodegroup:worker", &format!("eks/addon:{addon}")), "{addon}");
+        assert!(!waits_for(&graph, &format!("eks/addon:{addon}"), "eks/nodegroup:core-a"), "{addon}");
+    }
+    // One that does not run, because it is new or was interrupted, waits for the nodes as ever.
+    assert!(waits_for(&graph, "eks/addon:aws-ebs-csi-driver", "eks/nodegroup:core-a"));
 }
 
 #[test]

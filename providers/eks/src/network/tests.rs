@@ -1,6 +1,6 @@
 //! The network against answers of EC2 as its documentation shows them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use howso_infra_core::operation::FieldChange;
 use howso_infra_core::{
@@ -364,6 +364,7 @@ fn ways_out(more: &str) -> Vec<String> {
         kubernetes_version: "1.34".parse().unwrap(),
         instance_types: BTreeMap::new(),
         addon_versions: BTreeMap::new(),
+        running_addons: BTreeSet::new(),
     };
     let network = graph(&spec, &EksOptions::from_spec(&spec).unwrap(), &facts).unwrap();
     let line = |resource: &howso_infra_core::Resource| match resource.id.kind() {

@@ -96,7 +96,12 @@ fn the_wrong_identities_are_told_with_their_place() {
 
 #[test]
 fn the_wrong_zones_are_told_with_their_place() {
-    let told = refused(&["zones = 1\n", "[eks]\nzones = [\"us-west-2a\", \"us-east-1b\", \"us-east-1b\"]\n"]);
+    let told = refused(&[
+        "zones = 1\n",
+        "[eks]\nzones = [\"us-west-2a\", \"us-east-1b\", \"us-east-1b\"]\n",
+        "[eks]\nzones = [\"us-east-1a\", \"us-east-1b\"]\nnetwork.vpc = \"vpc-01234567\"\n\
+         network.private_subnets = [\"subnet-01234567\", \"subnet-89abcdef\"]\n",
+    ]);
     insta::assert_snapshot!(told);
 }
 

@@ -1,6 +1,6 @@
 //! The preflight against answers of AWS: what it finds, and that it finds everything at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use howso_infra_core::plan::{Kinds, PlanInput, Replacement, plan_up};
 use howso_infra_core::provider::Facts;
@@ -39,6 +39,7 @@ fn facts() -> Facts {
         kubernetes_version: "1.34".parse().unwrap(),
         instance_types: types.map(|(pool, name)| (pool.to_owned(), vec![name.to_owned()])).into(),
         addon_versions: BTreeMap::new(),
+        running_addons: BTreeSet::new(),
     };
     Facts { values: facts.to_attributes(), ..Facts::default() }
 }

@@ -114,6 +114,15 @@ fn what_is_blocked_is_named_with_its_cure() {
 }
 
 #[test]
+fn what_could_not_be_read_is_tried_again() {
+    let gap = Reason::Gap { error: error(ErrorKind::Transient, "no answer") };
+    let report = vec![decision("toy/role:node", Change::Blocked, gap)];
+    let text = text(&Failure::Blocked(Box::new(plan(Direction::Up, Vec::new(), report))));
+    assert!(text.contains("cause: toy/role:node: could not be read: toy:Make: no answer\n"), "{text}");
+    assert!(text.ends_with("hint: run `howso-infra up` again to resume\n"), "{text}");
+}
+
+#[test]
 fn findings_are_listed_with_their_cures() {
     let finding = |subject: &str, kind| Finding {
         severity: Severity::Blocking,

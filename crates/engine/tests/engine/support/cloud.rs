@@ -264,7 +264,7 @@ impl Cloud {
                     for (physical_id, name) in names.iter().rev() {
                         value = value.replace(physical_id, name);
                     }
-                    line.push_str(&format!(" {field}={value}"));
+                    line = format!("{line} {field}={value}");
                 }
                 line
             })
@@ -273,7 +273,7 @@ impl Cloud {
         lines
     }
 
-    fn observed(&self, now: Moment, thing: &Thing, deployment: Option<&DeploymentId>) -> Observed {
+    fn observed(now: Moment, thing: &Thing, deployment: Option<&DeploymentId>) -> Observed {
         let ownership = match &thing.deployment {
             None => Ownership::Unclaimed,
             Some(owner) if deployment.is_none_or(|wanted| wanted == owner) => {
@@ -328,7 +328,7 @@ impl Backend for Cloud {
         };
         for thing in state.things.values() {
             if thing.visible_from <= now && only.is_none_or(|id| *id == thing.resource) {
-                observation.insert(thing.resource.clone(), self.observed(now, thing, deployment));
+                observation.insert(thing.resource.clone(), Self::observed(now, thing, deployment));
             }
         }
         Ok(observation)

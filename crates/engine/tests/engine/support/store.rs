@@ -48,7 +48,7 @@ impl ObjectStore for CrashingStore {
             self.switch.boundary().await;
             let e_tag = self.inner.get(location).await.ok().and_then(|found| found.meta.e_tag);
             return match e_tag {
-                Some(e_tag) if self.switch.count() % 7 != 0 => {
+                Some(e_tag) if !self.switch.count().is_multiple_of(7) => {
                     Ok(PutResult { e_tag: Some(e_tag), version: None, extensions: options.extensions })
                 }
                 _ => self.inner.put_opts(location, payload, options).await,
