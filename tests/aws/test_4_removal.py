@@ -122,6 +122,6 @@ def plant_group(rig: Rig) -> str:
 def test_what_stays_behind_is_named_with_its_id(cli: Cli, ministack: Rig, leftover: Any) -> None:
     cli.up().expect(0)
     identifier = leftover(ministack)
-    result = cli.down(env={"HOWSO_INFRA_ENGINE__RETRY_ATTEMPTS": "3"}).expect(9)
+    result = cli.down(env={"HOWSO_INFRA_ENGINE__STEP_DEADLINE_MAX": "2s"}).expect(9)
     assert identifier in result.stdout + result.stderr
     assert identifier in str(account.inventory(ministack.client)), "a leftover is reported, not deleted"

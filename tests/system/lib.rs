@@ -9,7 +9,7 @@ use howso_infra::core::spec::{Layers, embedded_profile, resolve};
 use howso_infra::{Registry, Session, Surroundings};
 use howso_infra_toy::ToyFactory;
 
-pub use memory::{Fault, MemoryCloud, VISIBLE_AFTER};
+pub use memory::{Fault, MemoryCloud, Unreadable, VISIBLE_AFTER};
 
 /// A toy cloud and a state directory, gone when dropped.
 pub struct ToyCloud {

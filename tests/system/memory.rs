@@ -1,6 +1,6 @@
 //! A cloud in memory that shows what it has made late, loses answers, and kills the program that asks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use howso_infra::core::plan::Plan;
 use howso_infra::core::provider::{Access, Facts, OpenError};
 use howso_infra::core::spec::{ClusterSpec, SpecErrors};
 use howso_infra::core::{
-    Attributes, Backend, ClusterIdentity, CreateSafety, DeploymentId, ErrorKind, FieldRule, Finding, Graph, Kind,
+    Attributes, Backend, ClusterIdentity, CreateSafety, DeploymentId, ErrorKind, FieldRule, Finding, Gap, Graph, Kind,
     Latency, Leftover, Observation, Observed, Operation, OperationVerb, Ownership, Progress, Provider, ProviderError,
-    ProviderFactory, Removal, Resource, ResourceId, Scope, Status, Submitted, Ticket, Token, Value, Work,
+    ProviderFactory, Removal, Resource, ResourceId, Scope, ScopeKinds, Status, Submitted, Ticket, Token, Value, Work,
 };
 use howso_infra::engine::clock::Moment;
 use howso_infra::engine::{Clock, VirtualClock};
@@ -97,6 +97,19 @@ struct Inner {
     boundaries: usize,
     kill_at: Option<usize>,
     faults: BTreeMap<usize, Fault>,
+    /// What goes wrong with the next reads of the whole cluster.
+    unreadable: VecDeque<Unreadable>,
+    /// What was read of the whole cluster.
+    reads: Vec<ScopeKinds>,
+}
+
+/// What goes wrong with one read.
+#[derive(Clone, Debug)]
+pub enum Unreadable {
+    /// One kind cannot be read.
+    Kind(&'static str, ErrorKind),
+    /// Nothing can be read.
+    Everything(ErrorKind),
 }
 
 /// The cloud.
@@ -136,6 +149,18 @@ impl MemoryCloud {
     /// The number of calls since [`MemoryCloud::set_faults`].
     pub fn submits(&self) -> usize {
         self.lock().submits
+    }
+
+    /// Lets the next reads of the whole cluster go wrong, one after the other.
+    pub fn set_unreadable(&self, unreadable: impl IntoIterator<Item = Unreadable>) {
+        let mut inner = self.lock();
+        inner.reads.clear();
+        inner.unreadable = unreadable.into_iter().collect();
+    }
+
+    /// What was read of the whole cluster since [`MemoryCloud::set_unreadable`].
+    pub fn reads(&self) -> Vec<ScopeKinds> {
+        self.lock().reads.clone()
     }
 
     /// Waits until the program is killed.
@@ -281,14 +306,28 @@ impl Backend for MemoryCloud {
     }
 
     async fn observe(&self, scope: &Scope) -> Result<Observation, ProviderError> {
+        let mut inner = self.lock();
+        let mut observation = Observation::default();
+        let mut hidden = None;
         let (only, deployment) = match scope {
-            Scope::Cluster { deployment } => (None, deployment.as_ref()),
+            Scope::Cluster { deployment, kinds } => {
+                inner.reads.push(kinds.clone());
+                match inner.unreadable.pop_front() {
+                    None => {}
+                    Some(Unreadable::Everything(kind)) => return Err(error(kind, "nothing can be read")),
+                    Some(Unreadable::Kind(name, kind)) => {
+                        let error = error(kind, "it cannot be read");
+                        observation.gaps.push(Gap { kinds: vec![name.to_owned()], error });
+                        hidden = Some(name);
+                    }
+                }
+                (None, deployment.as_ref())
+            }
             Scope::Resource { id, deployment, .. } => (Some(id), Some(deployment)),
         };
         let now = self.clock.now();
-        let mut observation = Observation::default();
-        for entry in &self.lock().entries {
-            let is_meant = only.is_none_or(|only| *only == entry.resource);
+        for entry in &inner.entries {
+            let is_meant = only.is_none_or(|only| *only == entry.resource) && hidden != Some(entry.resource.kind());
             if is_meant && entry.is_alive(now) && entry.visible_at <= now {
                 observation.insert(entry.resource.clone(), Self::observed(entry, deployment, now));
             }

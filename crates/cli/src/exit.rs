@@ -98,7 +98,7 @@ impl Exit {
     }
 
     /// The most telling failure decides; when none tells more than that it failed, what was done can be built upon.
-    fn of_outcome(outcome: &Outcome) -> Self {
+    pub(crate) fn of_outcome(outcome: &Outcome) -> Self {
         match outcome.interruption {
             Some(Interruption::Requested | Interruption::Forced) => return Self::Interrupted,
             Some(Interruption::JournalRefused { .. }) => return Self::Partly,

@@ -4,10 +4,13 @@ use std::io;
 
 use camino::Utf8PathBuf;
 use howso_infra::Finished;
+use howso_infra::core::error::StepFailure;
 use howso_infra::core::plan::{Direction, Plan};
 use howso_infra::core::spec::SpecErrors;
 use howso_infra::core::{Finding, Leftover};
 use howso_infra::engine::Outcome;
+
+use crate::exit::Exit;
 
 /// Why a command did not do what it should. Each has an exit code in [`crate::exit`] and a text in [`crate::errors`].
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +81,8 @@ pub(crate) enum Failure {
     /// A removal left something behind.
     #[error("the removal left something behind")]
     LeftBehind {
+        /// The steps that failed, because of what was left behind.
+        failures: Vec<StepFailure>,
         /// What the audit found.
         leftovers: Vec<Leftover>,
         /// What is still there by a new plan.
@@ -121,14 +126,22 @@ impl Failure {
     /// What a finished run lacks, if anything.
     pub(crate) fn of_finished(direction: Direction, finished: Finished) -> Result<Finished, Self> {
         if !finished.outcome.is_complete() {
-            return Err(Self::Unfinished { direction, outcome: Box::new(finished.outcome) });
+            let outcome = Box::new(finished.outcome);
+            // A failure that says more than that something is in the way is told as what it is.
+            let is_blocked = matches!(Exit::of_outcome(&outcome), Exit::Failed | Exit::Partly);
+            return Err(if is_blocked && !finished.leftovers.is_empty() {
+                let failures = outcome.failures;
+                Self::LeftBehind { failures, leftovers: finished.leftovers, remaining: None }
+            } else {
+                Self::Unfinished { direction, outcome }
+            });
         }
         let remaining = finished.remaining.as_ref().filter(|plan| !plan.is_empty());
         match (direction, remaining) {
             (Direction::Up, Some(plan)) => Err(Self::StillDifferent(Box::new(plan.clone()))),
             (Direction::Down, remaining) if remaining.is_some() || !finished.leftovers.is_empty() => {
                 let remaining = remaining.cloned().map(Box::new);
-                Err(Self::LeftBehind { leftovers: finished.leftovers, remaining })
+                Err(Self::LeftBehind { failures: Vec::new(), leftovers: finished.leftovers, remaining })
             }
             (Direction::Up | Direction::Down, _) => Ok(finished),
         }

@@ -1,6 +1,6 @@
 //! What is there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +122,15 @@ impl Observation {
             self.resources.entry(id).or_default().extend(observed);
         }
         self.gaps.extend(other.gaps);
+    }
+
+    /// Replaces everything known of `kinds` by what was read of them later.
+    pub fn replace(&mut self, kinds: &BTreeSet<String>, later: Self) {
+        self.resources.retain(|id, _| !kinds.contains(id.kind()));
+        self.resources.extend(later.resources.into_iter().filter(|(id, _)| kinds.contains(id.kind())));
+        let is_among = |gap: &Gap| gap.kinds.iter().any(|kind| kinds.contains(kind));
+        self.gaps.retain(|gap| !is_among(gap));
+        self.gaps.extend(later.gaps.into_iter().filter(is_among));
     }
 
     /// Returns those on this name that are ours.

@@ -1,5 +1,6 @@
 //! The two traits that a cloud implements.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -124,6 +125,8 @@ pub enum Scope {
     Cluster {
         /// The deployment, when it is known.
         deployment: Option<DeploymentId>,
+        /// The kinds of resources.
+        kinds: ScopeKinds,
     },
     /// One resource: the cheapest reads that tell whether it exists and what it looks like.
     Resource {
@@ -136,6 +139,25 @@ pub enum Scope {
         /// The cloud's own identifier, when it is known.
         physical_id: Option<String>,
     },
+}
+
+/// Which kinds of a cluster's resources to observe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScopeKinds {
+    /// All.
+    All,
+    /// Only these, because reading them failed before. A backend may report others as well; they are passed over.
+    Only(BTreeSet<String>),
+}
+
+impl ScopeKinds {
+    /// Whether any of `kinds` is to be observed.
+    pub fn includes(&self, kinds: &[&str]) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(wanted) => kinds.iter().any(|kind| wanted.contains(*kind)),
+        }
+    }
 }
 
 /// How to reach a cluster's Kubernetes API: the content of a kubeconfig.

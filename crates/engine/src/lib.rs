@@ -10,6 +10,7 @@ pub mod event;
 pub mod journal;
 pub mod machine;
 pub mod outcome;
+pub mod retries;
 pub mod settings;
 
 pub use clock::{Clock, Hold, Moment, TokioClock, VirtualClock};
@@ -17,4 +18,5 @@ pub use driver::{Interrupt, Surroundings, run};
 pub use event::{EVENT_SCHEMA, Event};
 pub use journal::{Holder, Journal, JournalError, JournalPlace, JournalState};
 pub use outcome::{Counts, Interruption, Outcome, SettledStep};
+pub use retries::ReadRetries;
 pub use settings::RunSettings;

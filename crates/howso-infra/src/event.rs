@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use howso_infra_core::ProviderError;
 use serde::Serialize;
 
 /// Something that happened, for views.
@@ -11,6 +12,13 @@ use serde::Serialize;
 pub enum Event {
     /// A phase begins; the one before has ended.
     Phase(Phase),
+    /// Something could not be read, for a reason that should pass, and is read again.
+    ReadingAgain {
+        /// What went wrong.
+        error: ProviderError,
+        /// How long until the next attempt.
+        delay_secs: f64,
+    },
     /// Something happened while a plan runs.
     Engine(howso_infra_engine::Event),
 }

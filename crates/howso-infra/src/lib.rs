@@ -10,6 +10,7 @@ pub mod interrupt;
 mod journal;
 pub mod kubeconfig;
 mod prepare;
+mod read;
 mod registry;
 mod run;
 mod session;

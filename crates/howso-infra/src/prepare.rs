@@ -2,12 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use futures::future::try_join_all;
 use howso_infra_core::plan::{PlanInput, Replacement, plan_down, plan_up};
 use howso_infra_core::provider::Facts;
-use howso_infra_core::{
-    ClusterIdentity, DeploymentId, Finding, Generation, Graph, Observation, Ownership, Plan, Scope,
-};
+use howso_infra_core::{ClusterIdentity, DeploymentId, Finding, Generation, Graph, Observation, Ownership, Plan};
 use howso_infra_engine::JournalState;
 
 use crate::event::Phase;
@@ -49,7 +46,7 @@ impl Session {
 
     /// Checks whether the plan can succeed, by reads alone. A plan without steps needs no check.
     pub async fn preflight(&self, prepared: &Prepared) -> Vec<Finding> {
-        self.tell(Phase::Checking);
+        self.begin_phase(Phase::Checking);
         self.provider.preflight(&self.spec, &prepared.facts, &prepared.plan, &prepared.observation).await
     }
 
@@ -60,7 +57,7 @@ impl Session {
         pending.retain(|id, _| observation.one(id).is_none());
         let (facts, graph) = match goal {
             Goal::Up { .. } => {
-                let facts = self.provider.survey(&observation).await?;
+                let facts = self.reading(async || self.provider.survey(&observation).await).await?;
                 let graph = self.provider.graph(&self.spec, &facts)?;
                 (facts, graph)
             }
@@ -85,26 +82,18 @@ impl Session {
     /// Reads what is there; a resource whose creation was asked for a moment ago and that does not show yet is given the
     /// time in which it must become visible, because its absence proves nothing before.
     async fn observe_settled(&self, journal: &JournalState) -> Result<Observation, Error> {
-        self.tell(Phase::Reading);
-        let scope = Scope::Cluster { deployment: journal.deployment().cloned() };
-        let observation = self.observe(&scope).await?;
+        self.begin_phase(Phase::Reading);
+        let deployment = journal.deployment();
+        let observation = self.observe(deployment).await?;
         // A call that was under way when its run died may have been carried out until it would have timed out.
         let engine = &self.spec.engine;
         let recent = journal.recent_creates(self.clock.wall(), engine.visibility_window + 2 * engine.request_timeout);
         if recent.iter().all(|id| observation.one(id).is_some()) {
             return Ok(observation);
         }
-        self.tell(Phase::AwaitingVisibility);
+        self.begin_phase(Phase::AwaitingVisibility);
         self.clock.sleep(engine.visibility_window).await;
-        self.observe(&scope).await
-    }
-
-    pub(crate) async fn observe(&self, scope: &Scope) -> Result<Observation, Error> {
-        let mut observation = Observation::default();
-        for part in try_join_all(self.backends.iter().map(|backend| backend.observe(scope))).await? {
-            observation.merge(part);
-        }
-        Ok(observation)
+        self.observe(deployment).await
     }
 }
 

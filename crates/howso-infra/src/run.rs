@@ -79,19 +79,25 @@ impl Run<'_> {
         }
         let outcome =
             if self.prepared.plan.steps.is_empty() { Outcome::default() } else { self.run_plan(interrupts).await? };
-        if !outcome.is_complete() {
-            self.journal.close().await?;
-            return Ok(Finished { outcome, remaining: None, leftovers: Vec::new(), access: None });
-        }
         match self.prepared.plan.direction {
-            Direction::Up => self.verify(outcome).await,
-            Direction::Down => self.audit(outcome).await,
+            Direction::Up if outcome.is_complete() => self.verify(outcome).await,
+            Direction::Down if outcome.is_complete() => self.audit(outcome).await,
+            // What is left behind may be what was in the way.
+            Direction::Down if outcome.interruption.is_none() => {
+                let leftovers = self.find_leftovers().await?;
+                self.journal.close().await?;
+                Ok(Finished { outcome, remaining: None, leftovers, access: None })
+            }
+            Direction::Up | Direction::Down => {
+                self.journal.close().await?;
+                Ok(Finished { outcome, remaining: None, leftovers: Vec::new(), access: None })
+            }
         }
     }
 
     async fn run_plan(&mut self, interrupts: Interrupts) -> Result<Outcome, Error> {
         let session = self.session;
-        session.tell(Phase::Running);
+        session.begin_phase(Phase::Running);
         let plan = &self.prepared.plan;
         let command = match plan.direction {
             Direction::Up => "up",
@@ -135,7 +141,7 @@ impl Run<'_> {
             let access = session.provider.access(&self.prepared.observation);
             return Ok(Finished { outcome, remaining: None, leftovers: Vec::new(), access });
         }
-        session.tell(Phase::Verifying);
+        session.begin_phase(Phase::Verifying);
         self.prepared = session.prepare_with(self.goal, self.journal.state()).await?;
         if !self.prepared.plan.is_empty() {
             session.clock.sleep(session.spec.engine.visibility_window).await;
@@ -149,12 +155,7 @@ impl Run<'_> {
     /// Looks for what the removal left behind. A clean removal ends the deployment: the next `up` starts a new one.
     async fn audit(self, outcome: Outcome) -> Result<Finished, Error> {
         let session = self.session;
-        session.tell(Phase::Auditing);
-        let identity = self.prepared.plan.identity.clone();
-        let mut leftovers = Vec::new();
-        for backend in &session.backends {
-            leftovers.extend(backend.audit(&identity).await?);
-        }
+        let leftovers = self.find_leftovers().await?;
         let mut remaining = session.prepare_with(self.goal, self.journal.state()).await?.plan;
         if !remaining.is_empty() {
             session.clock.sleep(session.spec.engine.visibility_window).await;
@@ -166,5 +167,16 @@ impl Run<'_> {
             self.journal.close().await?;
         }
         Ok(Finished { outcome, remaining: Some(remaining), leftovers, access: None })
+    }
+
+    async fn find_leftovers(&self) -> Result<Vec<Leftover>, Error> {
+        let session = self.session;
+        session.begin_phase(Phase::Auditing);
+        let identity = &self.prepared.plan.identity;
+        let mut leftovers = Vec::new();
+        for backend in &session.backends {
+            leftovers.extend(session.reading(async || backend.audit(identity).await).await?);
+        }
+        Ok(leftovers)
     }
 }

@@ -70,8 +70,12 @@ impl Session {
         &self.spec
     }
 
-    pub(crate) fn tell(&self, phase: Phase) {
-        (self.observer)(&Event::Phase(phase));
+    pub(crate) fn tell(&self, event: &Event) {
+        (self.observer)(event);
+    }
+
+    pub(crate) fn begin_phase(&self, phase: Phase) {
+        self.tell(&Event::Phase(phase));
     }
 
     pub(crate) fn observer(&self) -> Observer {

@@ -2,7 +2,7 @@
 
 use howso_infra_core::plan::{Decision, Replacement};
 use howso_infra_core::provider::Access;
-use howso_infra_core::{DeploymentId, Observed, Plan, ResourceId, Scope};
+use howso_infra_core::{DeploymentId, Observed, Plan, ResourceId};
 use serde::Serialize;
 
 use crate::prepare::{Goal, is_present};
@@ -59,7 +59,7 @@ impl Session {
     /// How to reach the cluster; [`None`] while its control plane cannot be used.
     pub async fn access(&self) -> Result<Option<Access>, Error> {
         let state = self.peek_journal().await?;
-        let observation = self.observe(&Scope::Cluster { deployment: state.deployment().cloned() }).await?;
+        let observation = self.observe(state.deployment()).await?;
         Ok(self.provider.access(&observation))
     }
 
@@ -67,7 +67,7 @@ impl Session {
     pub async fn adopt(&self) -> Result<Adopted, Error> {
         let mut journal = self.open_journal().await?;
         let known = journal.state().deployment().cloned();
-        let observation = self.observe(&Scope::Cluster { deployment: known.clone() }).await?;
+        let observation = self.observe(known.as_ref()).await?;
         let mut deployments = observation.deployments().into_iter();
         let cluster = self.spec.name.to_string();
         let (deployment, resources) = deployments.next().ok_or(Error::NothingToAdopt { cluster })?;

@@ -1,26 +1,30 @@
 //! Reads all areas at once, or one resource.
 
-use howso_infra_core::{ErrorKind, Observation, ProviderError};
+use howso_infra_core::{ErrorKind, Observation, ProviderError, ScopeKinds};
 
 use crate::clients::Clients;
 use crate::context::{ObserveContext, Wanted};
 use crate::kinds::{Area, area};
 use crate::{control_plane, errors, iam, network, pools};
 
-/// Reads everything of the cluster.
-pub(crate) async fn observe(clients: &Clients, context: &ObserveContext<'_>) -> Result<Observation, ProviderError> {
+/// Reads everything of the cluster that is of `kinds`.
+pub(crate) async fn observe(
+    clients: &Clients,
+    context: &ObserveContext<'_>,
+    kinds: &ScopeKinds,
+) -> Result<Observation, ProviderError> {
     let on_cluster = async {
-        let (mut observation, cluster) = control_plane::observe_cluster(clients, context).await;
+        let (mut observation, cluster) = control_plane::observe_cluster(clients, context, kinds).await;
         let (parts, pools) = futures::join!(
-            control_plane::observe_parts(clients, context, &cluster),
-            pools::observe(clients, context, &cluster),
+            control_plane::observe_parts(clients, context, &cluster, kinds),
+            pools::observe(clients, context, &cluster, kinds),
         );
         observation.merge(parts);
         observation.merge(pools);
         observation
     };
     let (network, iam, on_cluster) =
-        futures::join!(network::observe(clients, context), iam::observe(clients, context), on_cluster);
+        futures::join!(network::observe(clients, context, kinds), iam::observe(clients, context, kinds), on_cluster);
     let mut observation = network;
     observation.merge(iam);
     observation.merge(on_cluster);

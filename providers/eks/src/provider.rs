@@ -104,10 +104,10 @@ impl Backend for EksBackend {
 
     async fn observe(&self, scope: &Scope) -> Result<Observation, ProviderError> {
         match scope {
-            Scope::Cluster { deployment } => {
+            Scope::Cluster { deployment, kinds } => {
                 let context =
                     ObserveContext { spec: &self.spec, options: &self.options, deployment: deployment.as_ref() };
-                Box::pin(observe::observe(&self.clients, &context)).await
+                Box::pin(observe::observe(&self.clients, &context, kinds)).await
             }
             Scope::Resource { id, deployment, attributes, physical_id: _ } => {
                 let context = ObserveContext { spec: &self.spec, options: &self.options, deployment: Some(deployment) };

@@ -9,10 +9,11 @@ use std::time::Duration;
 use camino::Utf8Path;
 use howso_infra::core::plan::Replacement;
 use howso_infra::core::spec::{Layers, embedded_profile, resolve};
-use howso_infra::engine::{JournalError, VirtualClock};
+use howso_infra::core::{ErrorKind, ScopeKinds};
+use howso_infra::engine::{Clock, JournalError, VirtualClock};
 use howso_infra::interrupt::Interrupts;
 use howso_infra::{Error, Goal, Registry, Run, Session, Surroundings};
-use howso_infra_tests::{Fault, MemoryCloud};
+use howso_infra_tests::{Fault, MemoryCloud, Unreadable};
 
 const UP: Goal = Goal::Up { replacement: Replacement::Refused };
 
@@ -134,7 +135,7 @@ async fn losing_the_journal_with_the_process_orphans_nothing() {
         world.cloud.kill_at(None);
         std::fs::remove_dir_all(world.state.path()).unwrap();
         // A person does not come back within the seconds in which a cloud hides what it has just made.
-        howso_infra::engine::Clock::sleep(&world.clock, 2 * howso_infra_tests::VISIBLE_AFTER).await;
+        world.clock.sleep(2 * howso_infra_tests::VISIBLE_AFTER).await;
         world.converge(UP, &[]).await;
         assert_eq!(world.cloud.contents(), calm.cloud.contents(), "boundary {boundary}");
     }
@@ -177,5 +178,53 @@ async fn random_faults_and_deaths_converge() {
         assert_eq!(world.cloud.contents(), calm.cloud.contents(), "seed {seed}");
         world.converge(Goal::Down, &[]).await;
         assert!(world.cloud.contents().is_empty(), "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_for_a_while_is_read_again_and_only_that() {
+    let world = World::new();
+    world.converge(UP, &[]).await;
+    let wanted = world.cloud.contents();
+    let throttled = || ErrorKind::Throttled { after: Some(Duration::from_secs(30)) };
+    world.cloud.set_unreadable([
+        Unreadable::Everything(ErrorKind::Ambiguous),
+        Unreadable::Kind("memory/pool", ErrorKind::Transient),
+        Unreadable::Kind("memory/pool", throttled()),
+    ]);
+    let before = world.clock.now();
+    assert_eq!(world.converge(UP, &[]).await, 1);
+    assert_eq!(world.cloud.contents(), wanted);
+    let pool = ScopeKinds::Only(["memory/pool".to_owned()].into());
+    assert_eq!(world.cloud.reads(), [ScopeKinds::All, ScopeKinds::All, pool.clone(), pool]);
+    assert!(world.clock.now().since(before) >= Duration::from_secs(30), "the service's wish was not obeyed");
+}
+
+#[tokio::test]
+async fn what_stays_unreadable_ends_the_run_or_blocks_it_and_nothing_is_done() {
+    let world = World::new();
+    world.converge(UP, &[]).await;
+    let wanted = world.cloud.contents();
+    // What was made a moment ago would be looked for once more.
+    world.clock.sleep(Duration::from_mins(10)).await;
+    for (unreadable, reads) in [
+        (Unreadable::Everything(ErrorKind::Auth), 1),
+        (Unreadable::Everything(ErrorKind::Transient), 8),
+        (Unreadable::Kind("memory/pool", ErrorKind::Permission { action: "list".to_owned() }), 1),
+        (Unreadable::Kind("memory/pool", ErrorKind::Transient), 8),
+    ] {
+        world.cloud.set_unreadable(vec![unreadable.clone(); 100]);
+        world.cloud.set_faults(BTreeMap::new());
+        let session = world.open(&["workers.default.max=9"]).await;
+        match session.prepare(UP).await {
+            Ok(prepared) => {
+                assert!(matches!(unreadable, Unreadable::Kind(..)), "{unreadable:?}");
+                assert!(prepared.plan.blocked().next().is_some(), "{unreadable:?}");
+                assert!(prepared.plan.steps.is_empty(), "{unreadable:?}");
+            }
+            Err(error) => assert!(matches!(unreadable, Unreadable::Everything(_)), "{error}"),
+        }
+        assert_eq!(world.cloud.reads().len(), reads, "{unreadable:?}");
+        assert_eq!((world.cloud.submits(), world.cloud.contents()), (0, wanted.clone()));
     }
 }

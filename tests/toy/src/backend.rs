@@ -26,7 +26,9 @@ impl Backend for ToyBackend {
 
     async fn observe(&self, scope: &Scope) -> Result<Observation, ProviderError> {
         let (entries, deployment) = match scope {
-            Scope::Cluster { deployment } => (self.folder.list().map_err(failed("toy:List"))?, deployment.as_ref()),
+            Scope::Cluster { deployment, kinds: _ } => {
+                (self.folder.list().map_err(failed("toy:List"))?, deployment.as_ref())
+            }
             Scope::Resource { id, deployment, .. } => {
                 let entry = self.folder.get(id).map_err(failed("toy:Get"))?;
                 (entry.into_iter().collect(), Some(deployment))

@@ -133,7 +133,7 @@ fn every_other_failure_has_its_code() {
         (Failure::Abandoned, Exit::Interrupted),
         (Failure::Changes, Exit::Changes),
         (Failure::StillDifferent(Box::new(plan(Direction::Up, vec![], vec![]))), Exit::Partly),
-        (Failure::LeftBehind { leftovers: Vec::new(), remaining: None }, Exit::LeftBehind),
+        (Failure::LeftBehind { failures: Vec::new(), leftovers: Vec::new(), remaining: None }, Exit::LeftBehind),
         (blocked(foreign()), Exit::Foreign),
         (blocked(gap(ErrorKind::Auth)), Exit::Credentials),
         (blocked(gap(ErrorKind::Transient)), Exit::Failed),

@@ -57,7 +57,10 @@ impl Report for FailureReport<'_> {
                     "counts": outcome.counts, "failures": outcome.failures, "interruption": outcome.interruption,
                 });
             }
-            Failure::LeftBehind { leftovers, .. } => fields["leftovers"] = json!(leftovers),
+            Failure::LeftBehind { failures, leftovers, .. } => {
+                fields["leftovers"] = json!(leftovers);
+                fields["failures"] = json!(failures);
+            }
             Failure::Unfit(findings) => fields["findings"] = json!(findings),
             _ => {}
         }
@@ -104,14 +107,16 @@ impl FailureReport<'_> {
             }
             Failure::Unfinished { direction, outcome } => of_outcome(*direction, outcome),
             Failure::StillDifferent(plan) => of_still_different(plan),
-            Failure::LeftBehind { leftovers, remaining } => {
+            Failure::LeftBehind { failures, leftovers, remaining } => {
+                let mut anatomy = of_failures(failures);
                 let left = leftovers.iter().map(|left| format!("{} {}: {}", left.what, left.physical_id, left.advice));
                 let still = remaining
                     .iter()
                     .flat_map(|plan| plan.steps.iter())
                     .map(|step| format!("{} is still there", step.resource));
-                let hints = vec!["remove what is listed, then run the command again to be sure".to_owned()];
-                Anatomy { causes: left.chain(still).collect(), hints, ..Anatomy::default() }
+                anatomy.causes.extend(left.chain(still));
+                anatomy.hints.push("remove what is listed, then run the command again to be sure".to_owned());
+                anatomy
             }
             Failure::NobodyToAsk { option, .. } => Anatomy {
                 hints: vec![format!("give consent with {option}; nothing was changed")],
@@ -261,11 +266,27 @@ fn of_still_different(plan: &Plan) -> Anatomy {
     anatomy
 }
 
-/// Failures with the same root are one line; what was not tried because of them is counted.
 fn of_outcome(direction: Direction, outcome: &Outcome) -> Anatomy {
+    let mut anatomy = of_failures(&outcome.failures);
+    if let Some(Interruption::JournalRefused { message, hint }) = &outcome.interruption {
+        anatomy.causes.push(message.clone());
+        anatomy.hints.extend(hint.clone());
+    }
+    if outcome.counts.unfinished > 0 {
+        let steps = counted(outcome.counts.unfinished, "step is", "steps are");
+        anatomy.causes.push(format!("{steps} under way in the cloud; the next run waits for them"));
+    }
+    if anatomy.hints.is_empty() && direction == Direction::Up {
+        anatomy.hints.push("what is done stays; `howso-infra down` removes it".to_owned());
+    }
+    anatomy
+}
+
+/// Failures with the same root are one line; what was not tried because of them is counted.
+fn of_failures(failures: &[StepFailure]) -> Anatomy {
     let mut anatomy = Anatomy::default();
     let mut groups: BTreeMap<String, Vec<&StepFailure>> = BTreeMap::new();
-    for failure in &outcome.failures {
+    for failure in failures {
         groups.entry(failure.error.to_string()).or_default().push(failure);
     }
     for (root, failures) in groups {
@@ -282,17 +303,6 @@ fn of_outcome(direction: Direction, outcome: &Outcome) -> Anatomy {
                 anatomy.causes.push(format!("request id of {}: {request}", failure.resource));
             }
         }
-    }
-    if let Some(Interruption::JournalRefused { message, hint }) = &outcome.interruption {
-        anatomy.causes.push(message.clone());
-        anatomy.hints.extend(hint.clone());
-    }
-    if outcome.counts.unfinished > 0 {
-        let steps = counted(outcome.counts.unfinished, "step is", "steps are");
-        anatomy.causes.push(format!("{steps} under way in the cloud; the next run waits for them"));
-    }
-    if anatomy.hints.is_empty() && direction == Direction::Up {
-        anatomy.hints.push("what is done stays; `howso-infra down` removes it".to_owned());
     }
     anatomy
 }

@@ -72,6 +72,17 @@ impl Bars {
     pub(crate) fn event(&mut self, event: &Event) {
         match event {
             Event::Phase(phase) => self.begin_phase(*phase),
+            Event::ReadingAgain { delay_secs, .. } => {
+                if let Some(bar) = &self.phase {
+                    let text = format!("something could not be read, again in {}", duration(*delay_secs));
+                    bar.set_message(self.style.yellow(&text));
+                }
+                if self.style.verbose
+                    && let Some(line) = plain::line(event, self.style)
+                {
+                    self.print(&line);
+                }
+            }
             Event::Engine(engine) => {
                 self.follow(engine);
                 if is_line(engine, self.style)

@@ -27,6 +27,9 @@ pub(crate) fn line(kind: &str, fields: Value, now: Timestamp) -> String {
 pub(crate) fn event(event: &Event) -> (String, Value) {
     match event {
         Event::Phase(phase) => ("phase".to_owned(), json!({ "phase": phase })),
+        Event::ReadingAgain { error, delay_secs } => {
+            ("reading_again".to_owned(), json!({ "error": error, "delay_secs": delay_secs }))
+        }
         Event::Engine(event) => match serde_json::to_value(event) {
             Ok(Value::Object(object)) => object.into_iter().next().unwrap_or_default(),
             // An event is an enum of structs, which serialises to an object with one key.

@@ -84,7 +84,7 @@ impl Console {
         // Reading once more, as a part of another phase, is no news.
         let is_news = match event {
             Event::Phase(phase) => !self.has_begun.swap(true, Ordering::Relaxed) || *phase != Phase::Reading,
-            Event::Engine(_) => true,
+            Event::ReadingAgain { .. } | Event::Engine(_) => true,
         };
         if self.quiet || !is_news {
             return;

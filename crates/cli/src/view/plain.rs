@@ -13,6 +13,10 @@ const ANNOUNCED_SECS: f64 = 30.0;
 pub(crate) fn line(event: &Event, style: Style) -> Option<String> {
     match event {
         Event::Phase(phase) => phase_text(*phase).map(|text| style.dim(text)),
+        Event::ReadingAgain { error, delay_secs } => {
+            let delay = duration(*delay_secs);
+            Some(style.yellow(&format!("  reading again in {delay}, because of: {error}")))
+        }
         Event::Engine(event) => engine_line(event, style),
     }
 }

@@ -181,6 +181,8 @@ impl<'a> Builder<'a> {
     fn engine(&mut self, document: &EngineDocument) -> Option<EngineSettings> {
         const MINUTE: Duration = Duration::from_mins(1);
         const TEN_MINUTES: Duration = Duration::from_mins(10);
+        const SECOND: Duration = Duration::from_secs(1);
+        const DAY: Duration = Duration::from_hours(24);
         const MILLISECOND: Duration = Duration::from_millis(1);
         let at = |key: &str| KeyPath::dotted("engine").key(key);
         let request_timeout = self.duration(
@@ -199,6 +201,7 @@ impl<'a> Builder<'a> {
             self.duration(&at("retry_delay_max"), document.retry_delay_max.as_deref(), MILLISECOND, TEN_MINUTES);
         let window =
             self.duration(&at("visibility_window"), document.visibility_window.as_deref(), Duration::ZERO, TEN_MINUTES);
+        let deadline_max = self.duration(&at("step_deadline_max"), document.step_deadline_max.as_deref(), SECOND, DAY);
         let attempts = self.count(&at("retry_attempts"), document.retry_attempts, 1, 100);
         let parallelism = self.count(&at("parallelism"), document.parallelism, 1, 64);
         self.check_order(&at("poll_interval_min"), poll_min, &at("poll_interval_max"), poll_max);
@@ -210,6 +213,7 @@ impl<'a> Builder<'a> {
             retry_delay_base: delay_base?,
             retry_delay_max: delay_max?,
             retry_attempts: attempts?,
+            step_deadline_max: deadline_max?,
             visibility_window: window?,
             parallelism: parallelism?,
         })

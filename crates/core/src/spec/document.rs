@@ -172,6 +172,9 @@ pub struct EngineDocument {
     /// How often a call is tried in all.
     #[schemars(range(min = 1, max = 100))]
     pub retry_attempts: Option<u64>,
+    /// The longest to wait for one step, for kinds of resources that would otherwise be given longer: 1s to 1day.
+    #[schemars(example = "2h")]
+    pub step_deadline_max: Option<String>,
     /// How long a resource that was created may stay invisible to listings: 0s to 10m.
     #[schemars(example = "10s")]
     pub visibility_window: Option<String>,

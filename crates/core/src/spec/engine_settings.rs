@@ -24,6 +24,9 @@ pub struct EngineSettings {
     pub retry_delay_max: Duration,
     /// How often a call is tried in all.
     pub retry_attempts: u32,
+    /// The longest to wait for one step, for kinds of resources that would otherwise be given longer.
+    #[serde(serialize_with = "serialize_duration")]
+    pub step_deadline_max: Duration,
     /// How long a resource that was created may stay invisible to listings.
     #[serde(serialize_with = "serialize_duration")]
     pub visibility_window: Duration,
@@ -41,6 +44,7 @@ impl Default for EngineSettings {
             retry_delay_base: Duration::from_secs(1),
             retry_delay_max: Duration::from_secs(20),
             retry_attempts: 8,
+            step_deadline_max: Duration::from_hours(2),
             visibility_window: Duration::from_secs(10),
             parallelism: 16,
         }

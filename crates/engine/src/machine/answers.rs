@@ -5,11 +5,12 @@ use std::time::Duration;
 use howso_infra_core::error::{OperationVerb, Patience, ProviderError, Verdict, verdict};
 use howso_infra_core::{Attributes, ErrorKind, Progress, StepId, Submitted};
 
-use super::{Call, Effect, Next, Phase, RunState, Then, backoff, name_of};
+use super::{Call, Effect, Next, Phase, RunState, Then, name_of};
 use crate::clock::Moment;
 use crate::event::Event;
 use crate::journal::record::Record;
 use crate::machine::call::Role;
+use crate::retries;
 use crate::settings::UNKNOWN_MAX;
 
 impl RunState<'_> {
@@ -192,7 +193,7 @@ impl RunState<'_> {
             let late = self.too_late(step, &error.to_string());
             return self.fail(step, ProviderError { call: error.call, code: error.code, hint: error.hint, ..late });
         }
-        let delay = backoff::delay(&self.settings.engine, &mut self.random, failures, after);
+        let delay = retries::delay(&self.settings.engine, &mut self.random, failures, after);
         let until = (now + delay).min(deadline);
         let resource = self.state(step).step.resource.clone();
         let delay_secs = until.since(now).as_secs_f64();
@@ -255,13 +256,18 @@ impl RunState<'_> {
     }
 
     pub(super) fn deadline(&mut self, step: StepId) -> Moment {
-        let state = self.state(step);
-        state.started.unwrap_or_default() + Duration::from_secs(state.step.deadline_secs)
+        let patience = self.patience(step);
+        self.state(step).started.unwrap_or_default() + patience
+    }
+
+    fn patience(&mut self, step: StepId) -> Duration {
+        let deadline_max = self.settings.engine.step_deadline_max;
+        deadline_max.min(Duration::from_secs(self.state(step).step.deadline_secs))
     }
 
     pub(super) fn too_late(&mut self, step: StepId, why: &str) -> ProviderError {
+        let message = format!("not done after {} s: {why}", self.patience(step).as_secs());
         let (verb, step) = (self.verb_of(step), self.state(step).step);
-        let message = format!("not done after {} s: {why}", step.deadline_secs);
         ProviderError::new(ErrorKind::Deadline, name_of(verb, &step.resource), message)
     }
 }

@@ -4,7 +4,6 @@
 //! never has more than one effect under way that is answered, so that a crash between any two effects can be enumerated.
 
 mod answers;
-mod backoff;
 mod call;
 mod operation;
 mod queue;

@@ -5,10 +5,11 @@ use howso_infra_core::{Observation, Observed, Status, StepId};
 
 use super::call::{Call, Role};
 use super::resolution::{Question, Resolution, resolve};
-use super::{Effect, Next, Phase, RunState, Then, backoff, operation};
+use super::{Effect, Next, Phase, RunState, Then, operation};
 use crate::clock::Moment;
 use crate::event::Event;
 use crate::journal::record::Record;
+use crate::retries;
 use crate::settings::RESOLUTIONS_MAX;
 
 impl RunState<'_> {
@@ -103,7 +104,7 @@ impl RunState<'_> {
         if is_conclusive {
             self.call(step).may_have_happened = false;
         }
-        let delay = backoff::delay(&self.settings.engine, &mut self.random, resolutions, None);
+        let delay = retries::delay(&self.settings.engine, &mut self.random, resolutions, None);
         self.sleep(step, (now + delay).min(deadline), Next::Submit);
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use howso_infra_core::kind::{InPlace, Progression};
 use howso_infra_core::{CreateSafety, FieldRule, Kind, Latency, Removal};
 
-pub(super) const CLUSTER: &str = "eks/cluster";
+pub(crate) const CLUSTER: &str = "eks/cluster";
 pub(super) const ACCESS_ENTRY: &str = "eks/access-entry";
 pub(super) const ACCESS_POLICY: &str = "eks/access-policy";
 pub(super) const ADDON: &str = "eks/addon";

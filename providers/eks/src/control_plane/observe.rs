@@ -1,11 +1,12 @@
 //! Reads the cluster and, when it is ours, what hangs on it.
 
-use howso_infra_core::{Gap, Observation, Ownership, ProviderError, ResourceId};
+use howso_infra_core::{Gap, Observation, Ownership, ProviderError, ResourceId, ScopeKinds};
 
 use crate::clients::Clients;
 use crate::context::{ObserveContext, Wanted};
 use crate::control_plane::kinds::{ACCESS_ENTRY, ACCESS_POLICY, ADDON, CLUSTER, KINDS, POD_IDENTITY_ASSOCIATION};
 use crate::control_plane::{access, addons, cluster, pod_identity};
+use crate::pools::{AUTOSCALING_TAGS, NODEGROUP};
 use crate::{errors, tags};
 
 /// The cluster as far as it matters for reading what hangs on it.
@@ -19,8 +20,16 @@ pub(crate) enum ClusterState {
     Unknown(ProviderError),
 }
 
-/// Reads the cluster.
-pub(crate) async fn observe_cluster(clients: &Clients, context: &ObserveContext<'_>) -> (Observation, ClusterState) {
+/// Reads the cluster, when it or anything that hangs on it is wanted.
+pub(crate) async fn observe_cluster(
+    clients: &Clients,
+    context: &ObserveContext<'_>,
+    kinds: &ScopeKinds,
+) -> (Observation, ClusterState) {
+    let on_cluster = KINDS.iter().map(|kind| kind.name).chain([NODEGROUP, AUTOSCALING_TAGS]);
+    if !on_cluster.into_iter().any(|kind| kinds.includes(&[kind])) {
+        return (Observation::default(), ClusterState::NotOurs);
+    }
     match read_cluster(clients, context).await {
         Ok((observation, Some(arn))) => (observation, ClusterState::Ours(arn)),
         Ok((observation, None)) => (observation, ClusterState::NotOurs),
@@ -37,14 +46,18 @@ pub(crate) async fn observe_parts(
     clients: &Clients,
     context: &ObserveContext<'_>,
     cluster: &ClusterState,
+    kinds: &ScopeKinds,
 ) -> Observation {
+    const ACCESS: &[&str] = &[ACCESS_ENTRY, ACCESS_POLICY];
     let mut observation = Observation::default();
     let ClusterState::Ours(cluster_arn) = cluster else { return observation };
     let reader = Reader { clients, context, cluster_arn };
-    let (entries, addons, associations) =
-        futures::join!(reader.access_entries(), reader.addons(), reader.pod_identity_associations());
-    let parts: [(&[&str], _); 3] =
-        [(&[ACCESS_ENTRY, ACCESS_POLICY], entries), (&[ADDON], addons), (&[POD_IDENTITY_ASSOCIATION], associations)];
+    let (entries, addons, associations) = futures::join!(
+        if_wanted(kinds, ACCESS, reader.access_entries()),
+        if_wanted(kinds, &[ADDON], reader.addons()),
+        if_wanted(kinds, &[POD_IDENTITY_ASSOCIATION], reader.pod_identity_associations()),
+    );
+    let parts: [(&[&str], _); 3] = [(ACCESS, entries), (&[ADDON], addons), (&[POD_IDENTITY_ASSOCIATION], associations)];
     for (kinds, found) in parts {
         match found {
             Ok(found) => observation.merge(found),
@@ -56,6 +69,14 @@ pub(crate) async fn observe_parts(
         }
     }
     observation
+}
+
+async fn if_wanted(
+    wanted: &ScopeKinds,
+    kinds: &[&str],
+    read: impl Future<Output = Result<Observation, ProviderError>>,
+) -> Result<Observation, ProviderError> {
+    if wanted.includes(kinds) { read.await } else { Ok(Observation::default()) }
 }
 
 /// Whether the server knows access entries at all. A cluster need not exist for that.

@@ -3,7 +3,7 @@
 use howso_infra_core::operation::FieldChange;
 use howso_infra_core::{
     Attributes, ClusterIdentity, DeploymentId, Generation, Observation, Operation, OperationVerb, Ownership, Progress,
-    ResourceId, Submitted, Ticket, Value, Work,
+    ResourceId, ScopeKinds, Submitted, Ticket, Value, Work,
 };
 use serde_json::{Value as Json, json};
 
@@ -59,8 +59,8 @@ async fn observed(server: &Server) -> (Observation, ClusterState) {
     let options = EksOptions::from_spec(&spec).unwrap();
     let deployment = deployment();
     let context = ObserveContext { spec: &spec, options: &options, deployment: Some(&deployment) };
-    let (mut observation, state) = observe_cluster(&server.clients(), &context).await;
-    observation.merge(observe_parts(&server.clients(), &context, &state).await);
+    let (mut observation, state) = observe_cluster(&server.clients(), &context, &ScopeKinds::All).await;
+    observation.merge(observe_parts(&server.clients(), &context, &state, &ScopeKinds::All).await);
     (observation, state)
 }
 

@@ -2,7 +2,9 @@
 
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::Role;
-use howso_infra_core::{Attributes, Gap, Observation, Observed, Ownership, ProviderError, ResourceId, Status, Value};
+use howso_infra_core::{
+    Attributes, Gap, Observation, Observed, Ownership, ProviderError, ResourceId, ScopeKinds, Status, Value,
+};
 use percent_encoding::percent_decode_str;
 
 use crate::clients::Clients;
@@ -15,7 +17,10 @@ use crate::tags::{self, Tags};
 use crate::{documents, errors, pages};
 
 /// Reads every role that this provider may have made.
-pub(crate) async fn observe(clients: &Clients, context: &ObserveContext<'_>) -> Observation {
+pub(crate) async fn observe(clients: &Clients, context: &ObserveContext<'_>, kinds: &ScopeKinds) -> Observation {
+    if !KINDS.iter().any(|kind| kinds.includes(&[kind.name])) {
+        return Observation::default();
+    }
     let ours = RoleName::ALL.into_iter().filter(|role| brought(&context.options.iam, *role).is_none());
     let reads = ours.map(|role| read_role(&clients.iam, context, role));
     let mut observation = Observation::default();

@@ -1,6 +1,6 @@
 //! Roles against answers of IAM as its API reference shows them.
 
-use howso_infra_core::{Observation, Ownership, ResourceId};
+use howso_infra_core::{Observation, Ownership, ResourceId, ScopeKinds};
 
 use super::observe;
 use crate::context::ObserveContext;
@@ -14,7 +14,8 @@ async fn observed(server: &Server, more: &str) -> Observation {
     let spec = specification("small", more).unwrap();
     let options = EksOptions::from_spec(&spec).unwrap();
     let deployment = DEPLOYMENT.parse().unwrap();
-    observe(&server.clients(), &ObserveContext { spec: &spec, options: &options, deployment: Some(&deployment) }).await
+    let context = ObserveContext { spec: &spec, options: &options, deployment: Some(&deployment) };
+    observe(&server.clients(), &context, &ScopeKinds::All).await
 }
 
 fn answer(call: &str, fields: &str) -> Answer {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{InternetGateway, RouteTable, Vpc};
-use howso_infra_core::{Gap, Observation, Observed, Ownership, ProviderError, ResourceId};
+use howso_infra_core::{Gap, Observation, Observed, Ownership, ProviderError, ResourceId, ScopeKinds};
 
 use super::convert::{self, Found};
 use super::graph::{EVERYWHERE, default_route_id};
@@ -14,11 +14,13 @@ use super::kinds::{
 use super::read;
 use crate::clients::Clients;
 use crate::context::{ObserveContext, Wanted};
+use crate::control_plane::CLUSTER;
+use crate::pools::NODEGROUP;
 use crate::tags::{self, NAME_TAG, Tags};
 
 /// Reads everything of the network.
-pub(crate) async fn observe(clients: &Clients, context: &ObserveContext<'_>) -> Observation {
-    read_lists(clients, context, None).await
+pub(crate) async fn observe(clients: &Clients, context: &ObserveContext<'_>, kinds: &ScopeKinds) -> Observation {
+    read_lists(clients, context, kinds).await
 }
 
 /// Reads the lists in which one resource shows, and reports only it.
@@ -27,7 +29,8 @@ pub(crate) async fn observe_one(
     context: &ObserveContext<'_>,
     wanted: Wanted<'_>,
 ) -> Result<Observation, ProviderError> {
-    let mut observation = read_lists(clients, context, Some(wanted.id.kind())).await;
+    let kinds = ScopeKinds::Only([wanted.id.kind().to_owned()].into());
+    let mut observation = read_lists(clients, context, &kinds).await;
     if let Some(gap) = observation.gap(wanted.id.kind()) {
         return Err(gap.error.clone());
     }
@@ -42,34 +45,34 @@ struct List {
 }
 
 const VPCS: List = List { kinds: &[VPC] };
-// The subnets give the associations their names.
-const SUBNETS: List = List { kinds: &[SUBNET, ROUTE_TABLE_ASSOCIATION] };
+// The subnets give the associations their names, and the subnets of cluster and node groups their order.
+const SUBNETS: List = List { kinds: &[SUBNET, ROUTE_TABLE_ASSOCIATION, CLUSTER, NODEGROUP] };
 const INTERNET_GATEWAYS: List = List { kinds: &[INTERNET_GATEWAY, INTERNET_GATEWAY_ATTACHMENT] };
 const ADDRESSES: List = List { kinds: &[ELASTIC_IP] };
 const NAT_GATEWAYS: List = List { kinds: &[NAT_GATEWAY] };
 const ROUTE_TABLES: List = List { kinds: &[ROUTE_TABLE, ROUTE, ROUTE_TABLE_ASSOCIATION] };
 
 impl List {
-    /// Reads the list, unless it is not needed for `only`.
+    /// Reads the list, unless it is not needed for `wanted`.
     async fn unless_idle<T>(
         &self,
-        only: Option<&str>,
+        wanted: &ScopeKinds,
         list: impl Future<Output = Result<Vec<T>, ProviderError>>,
     ) -> Result<Vec<T>, ProviderError> {
-        if only.is_none_or(|kind| self.kinds.contains(&kind)) { list.await } else { Ok(Vec::new()) }
+        if wanted.includes(self.kinds) { list.await } else { Ok(Vec::new()) }
     }
 }
 
-async fn read_lists(clients: &Clients, context: &ObserveContext<'_>, only: Option<&str>) -> Observation {
+async fn read_lists(clients: &Clients, context: &ObserveContext<'_>, kinds: &ScopeKinds) -> Observation {
     let ec2 = &clients.ec2;
     let ours = || read::of_cluster(context.cluster());
     let (vpcs, subnets, gateways, addresses, nats, tables) = futures::join!(
-        VPCS.unless_idle(only, vpcs_with_dns(clients, context)),
-        SUBNETS.unless_idle(only, read::subnets(ec2, ours())),
-        INTERNET_GATEWAYS.unless_idle(only, read::internet_gateways(ec2, ours())),
-        ADDRESSES.unless_idle(only, read::addresses(ec2, ours())),
-        NAT_GATEWAYS.unless_idle(only, read::nat_gateways(ec2, ours())),
-        ROUTE_TABLES.unless_idle(only, read::route_tables(ec2, ours())),
+        VPCS.unless_idle(kinds, vpcs_with_dns(clients, context)),
+        SUBNETS.unless_idle(kinds, read::subnets(ec2, ours())),
+        INTERNET_GATEWAYS.unless_idle(kinds, read::internet_gateways(ec2, ours())),
+        ADDRESSES.unless_idle(kinds, read::addresses(ec2, ours())),
+        NAT_GATEWAYS.unless_idle(kinds, read::nat_gateways(ec2, ours())),
+        ROUTE_TABLES.unless_idle(kinds, read::route_tables(ec2, ours())),
     );
     let mut report = Report { context, observation: Observation::default() };
     let vpcs = report.list(&VPCS, vpcs);

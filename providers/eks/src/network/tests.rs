@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use howso_infra_core::operation::FieldChange;
 use howso_infra_core::{
     Attributes, ClusterIdentity, DeploymentId, ErrorKind, Generation, Observation, Operation, OperationVerb, Progress,
-    ResourceId, Status, Submitted, Ticket, Value, Work,
+    ResourceId, ScopeKinds, Status, Submitted, Ticket, Value, Work,
 };
 
 use super::{graph, observe, observe_one, poll, submit};
@@ -42,7 +42,8 @@ async fn observed(server: &Server) -> Observation {
     let spec = specification("small", "").unwrap();
     let options = EksOptions::from_spec(&spec).unwrap();
     let deployment = deployment();
-    observe(&server.clients(), &ObserveContext { spec: &spec, options: &options, deployment: Some(&deployment) }).await
+    let context = ObserveContext { spec: &spec, options: &options, deployment: Some(&deployment) };
+    observe(&server.clients(), &context, &ScopeKinds::All).await
 }
 
 /// Answers one list, and the others with nothing.

@@ -8,8 +8,8 @@ use howso_infra_core::kind::{InPlace, Progression};
 use howso_infra_core::{CreateSafety, FieldRule, Kind, Latency, Removal};
 
 pub(super) const LAUNCH_TEMPLATE: &str = "ec2/launch-template";
-pub(super) const NODEGROUP: &str = "eks/nodegroup";
-pub(super) const AUTOSCALING_TAGS: &str = "autoscaling/tags";
+pub(crate) const NODEGROUP: &str = "eks/nodegroup";
+pub(crate) const AUTOSCALING_TAGS: &str = "autoscaling/tags";
 
 /// Update calls.
 pub(super) mod call {

@@ -12,7 +12,7 @@ mod submit;
 mod subnets;
 
 pub(crate) use graph::{Foundation, graph};
-pub(crate) use kinds::KINDS;
+pub(crate) use kinds::{AUTOSCALING_TAGS, KINDS, NODEGROUP};
 pub(crate) use observe::{observe, observe_one, observed_instance_types};
 pub(crate) use poll::poll;
 pub(crate) use submit::submit;

@@ -6,7 +6,7 @@ use aws_sdk_ec2::types::LaunchTemplate;
 use aws_sdk_eks::types::Nodegroup;
 use howso_infra_core::identity::CLUSTER_TAG;
 use howso_infra_core::spec::PoolName;
-use howso_infra_core::{Attributes, Gap, Observation, Ownership, ProviderError, ResourceId, Value};
+use howso_infra_core::{Attributes, Gap, Observation, Ownership, ProviderError, ResourceId, ScopeKinds, Value};
 
 use crate::clients::Clients;
 use crate::context::{ObserveContext, Wanted};
@@ -44,9 +44,17 @@ fn pool_of(group: &str) -> &str {
 }
 
 /// Reads everything of the pools: the launch templates, and the node groups of the cluster when it is ours.
-pub(crate) async fn observe(clients: &Clients, context: &ObserveContext<'_>, cluster: &ClusterState) -> Observation {
+pub(crate) async fn observe(
+    clients: &Clients,
+    context: &ObserveContext<'_>,
+    cluster: &ClusterState,
+    kinds: &ScopeKinds,
+) -> Observation {
     let reader = Reader { clients, context };
     let mut observation = Observation::default();
+    if !kinds.includes(&[LAUNCH_TEMPLATE, NODEGROUP, AUTOSCALING_TAGS]) {
+        return observation;
+    }
     let groups = async {
         match cluster {
             ClusterState::Ours(_) => reader.nodegroups().await,
@@ -57,7 +65,8 @@ pub(crate) async fn observe(clients: &Clients, context: &ObserveContext<'_>, clu
     let (templates, groups) = futures::join!(reader.launch_templates(), groups);
     match templates {
         Ok(templates) => observation.merge(templates),
-        Err(error) => observation.gaps.push(gap(&[LAUNCH_TEMPLATE], error)),
+        // Without its template the types of a group are not known.
+        Err(error) => observation.gaps.push(gap(&[LAUNCH_TEMPLATE, NODEGROUP], error)),
     }
     let groups = match groups {
         Ok(groups) => groups,

@@ -2,7 +2,8 @@
 
 use howso_infra_core::operation::FieldChange;
 use howso_infra_core::{
-    Attributes, ClusterIdentity, DeploymentId, Generation, Observation, Operation, ResourceId, Submitted, Value, Work,
+    Attributes, ClusterIdentity, DeploymentId, Generation, Observation, Operation, ResourceId, ScopeKinds, Submitted,
+    Value, Work,
 };
 use serde_json::{Value as Json, json};
 
@@ -81,7 +82,7 @@ async fn observed(server: &Server, cluster: &ClusterState) -> Observation {
     let options = EksOptions::from_spec(&spec).unwrap();
     let deployment = deployment();
     let context = ObserveContext { spec: &spec, options: &options, deployment: Some(&deployment) };
-    observe(&server.clients(), &context, cluster).await
+    observe(&server.clients(), &context, cluster, &ScopeKinds::All).await
 }
 
 fn ours() -> ClusterState {

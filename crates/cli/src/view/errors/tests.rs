@@ -149,7 +149,7 @@ fn leftovers_are_listed_by_their_identifiers() {
         physical_id: "eni-1".to_owned(),
         advice: "delete it in the console".to_owned(),
     };
-    insta::assert_snapshot!(text(&Failure::LeftBehind { leftovers: vec![leftover], remaining: None }), @"
+    insta::assert_snapshot!(text(&Failure::LeftBehind { failures: Vec::new(), leftovers: vec![leftover], remaining: None }), @"
     error: the removal left something behind
       cause: network interface eni-1: delete it in the console
 

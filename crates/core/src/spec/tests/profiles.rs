@@ -181,6 +181,7 @@ fn the_text_of_a_specification_is_stable() {
         "retry_delay_base": "1s",
         "retry_delay_max": "20s",
         "retry_attempts": 8,
+        "step_deadline_max": "2h",
         "visibility_window": "10s",
         "parallelism": 16
       },

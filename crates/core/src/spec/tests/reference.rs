@@ -57,6 +57,7 @@ poll_interval_max = "15s"
 retry_delay_base = "1s"
 retry_delay_max = "20s"
 retry_attempts = 8
+step_deadline_max = "2h"
 visibility_window = "10s"
 parallelism = 16
 

@@ -323,7 +323,7 @@ impl Backend for Cloud {
         let mut state = self.lock();
         state.pass(now);
         let (only, deployment) = match scope {
-            Scope::Cluster { deployment } => (None, deployment.as_ref()),
+            Scope::Cluster { deployment, kinds: _ } => (None, deployment.as_ref()),
             Scope::Resource { id, deployment, .. } => (Some(id), Some(deployment)),
         };
         for thing in state.things.values() {

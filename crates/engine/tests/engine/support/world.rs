@@ -7,7 +7,9 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use howso_infra_core::plan::{Kinds, PlanInput, Replacement, plan_down, plan_up};
 use howso_infra_core::spec::EngineSettings;
-use howso_infra_core::{Backend, ClusterIdentity, DeploymentId, Generation, Graph, Observation, Plan, Scope};
+use howso_infra_core::{
+    Backend, ClusterIdentity, DeploymentId, Generation, Graph, Observation, Plan, Scope, ScopeKinds,
+};
 use howso_infra_engine::journal::RunResult;
 use howso_infra_engine::{
     Clock, Event, Holder, Journal, JournalError, JournalPlace, Outcome, RunSettings, Surroundings, VirtualClock, run,
@@ -104,7 +106,7 @@ impl World {
     pub(crate) async fn observe(&self, deployment: &DeploymentId) -> Observation {
         let _hold = self.clock.hold();
         loop {
-            let scope = Scope::Cluster { deployment: Some(deployment.clone()) };
+            let scope = Scope::Cluster { deployment: Some(deployment.clone()), kinds: ScopeKinds::All };
             match self.backends()[0].observe(&scope).await {
                 Ok(observation) if observation.gaps.is_empty() => return observation,
                 Ok(_) | Err(_) => {}
