@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,10 @@ OUR_TAGS = (CLUSTER_TAG, DEPLOYMENT_TAG, RESOURCE_TAG, GENERATION_TAG)
 Clients = Callable[[str], Any]
 Inventory = dict[str, Any]
 
+# What EKS calls the autoscaling group that it makes for a node group.
+_OF_NODE_GROUP = re.compile(r"eks-.+-[0-9a-f]{8}")
+# A part of an id that the service drew at random.
+_DRAWN = re.compile(r"-[0-9a-f]{8,}")
 _DEPLOYMENT = re.compile(r"\b[0-9a-f]{32}\b")
 _DROPPED = {  # ids and times that differ between equal accounts
     "CreateTime", "CreateDate", "CreatedBy", "createdAt", "modifiedAt", "associatedAt", "RoleId", "RoleLastUsed", "PublicIp", "PrivateIp",
@@ -51,13 +56,16 @@ def inventory(clients: Clients) -> Inventory:
     things += list(_autoscaling(clients("autoscaling"), things)) + list(_logs(clients("logs")))
     logical: dict[str, str] = {}
     named: Inventory = {}
+    counts: Counter[str] = Counter()
     for kind, real_id, item in things:
         name = f"{kind}/{tags_of(item)[RESOURCE_TAG] if is_ours(item) else real_id}"
         if is_ours(item):
             # A second thing of one name is the duplicate that the crash tests look for: it gets a name of its own.
-            count = sum(1 for taken in logical.values() if taken.rpartition("#")[0] == name or taken == name)
-            name = f"{name}#{count + 1}" if count else name
-            logical[real_id] = name
+            counts[name] += 1
+            name = f"{name}#{counts[name]}" if counts[name] > 1 else name
+            # Names that we chose are the same in every run, and may stand in the fields of strangers.
+            if _DRAWN.search(real_id):
+                logical[real_id] = name
         named[name] = item
     return {name: _normal(item, logical) for name, item in sorted(named.items())}
 
@@ -185,7 +193,9 @@ def _autoscaling(autoscaling: Any, things: list[Any]) -> Things:
     for tag in pages(autoscaling, "describe_tags", "Tags"):
         tags.setdefault(tag["ResourceId"], {})[tag["Key"]] = tag["Value"]
     for group, found in tags.items():
-        yield "autoscaling-group", owner.get(group, group), {"NodeTags": found}
+        # On AWS the tags go with the group, and the group with its node group; ministack keeps them.
+        if group in owner or not _OF_NODE_GROUP.match(group):
+            yield "autoscaling-group", owner.get(group, group), {"NodeTags": found}
 
 
 def _logs(logs: Any) -> Things:

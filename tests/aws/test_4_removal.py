@@ -12,15 +12,10 @@ import lookalikes
 from conftest import CLUSTER, Cli, Rig
 
 
-def without_groups(found: account.Inventory) -> account.Inventory:
-    """ministack keeps the tags of an autoscaling group whose node group is gone: the server's own leftover."""
-    return {name: item for name, item in found.items() if not name.startswith("autoscaling-group/")}
-
-
 def test_down_empties_the_account(cli: Cli, ministack: Rig) -> None:
     cli.up().expect(0)
     cli.down().expect(0)
-    assert without_groups(account.inventory(ministack.client)) == {}
+    assert account.inventory(ministack.client) == {}
     assert ministack.client("logs").describe_log_groups()["logGroups"] == []
 
 
@@ -48,7 +43,7 @@ def test_down_works_without_local_state(cli: Cli, ministack: Rig) -> None:
     cli.up().expect(0)
     shutil.rmtree(cli.state)
     cli.down().expect(0)
-    assert without_groups(account.inventory(ministack.client)) == {}
+    assert account.inventory(ministack.client) == {}
 
 
 def test_strangers_are_untouched_by_up_and_down(cli_for: Any, ministack: Rig) -> None:
@@ -64,7 +59,7 @@ def test_strangers_are_untouched_by_up_and_down(cli_for: Any, ministack: Rig) ->
     now = account.inventory(ministack.client)
     assert account.differences(planted, {name: now[name] for name in now if name in planted}) == []
     cli.down().expect(0)
-    left = without_groups(account.inventory(ministack.client))
+    left = account.inventory(ministack.client)
     assert account.differences(planted, left) == []
 
 
