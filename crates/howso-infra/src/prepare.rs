@@ -50,8 +50,21 @@ impl Session {
         self.provider.preflight(&self.spec, &prepared.facts, &prepared.plan, &prepared.observation).await
     }
 
+    /// Reads what is there, also what was made a moment ago, and plans.
     pub(crate) async fn prepare_with(&self, goal: Goal, journal: &JournalState) -> Result<Prepared, Error> {
         let observation = self.observe_settled(journal).await?;
+        self.plan(goal, journal, observation).await
+    }
+
+    /// Reads and plans again after a run. Who finds something left to do must look once more: what a run has just made or
+    /// removed may show late.
+    pub(crate) async fn prepare_again(&self, goal: Goal, journal: &JournalState) -> Result<Prepared, Error> {
+        self.begin_phase(Phase::Reading);
+        let observation = self.observe(journal.deployment()).await?;
+        self.plan(goal, journal, observation).await
+    }
+
+    async fn plan(&self, goal: Goal, journal: &JournalState, observation: Observation) -> Result<Prepared, Error> {
         let identity = identity(&self.spec.name.to_string(), journal, &observation)?;
         let mut pending = journal.pending_creates();
         pending.retain(|id, _| observation.one(id).is_none());

@@ -142,10 +142,10 @@ impl Run<'_> {
             return Ok(Finished { outcome, remaining: None, leftovers: Vec::new(), access });
         }
         session.begin_phase(Phase::Verifying);
-        self.prepared = session.prepare_with(self.goal, self.journal.state()).await?;
+        self.prepared = session.prepare_again(self.goal, self.journal.state()).await?;
         if !self.prepared.plan.is_empty() {
             session.clock.sleep(session.spec.engine.visibility_window).await;
-            self.prepared = session.prepare_with(self.goal, self.journal.state()).await?;
+            self.prepared = session.prepare_again(self.goal, self.journal.state()).await?;
         }
         self.journal.close().await?;
         let access = session.provider.access(&self.prepared.observation);
@@ -156,10 +156,10 @@ impl Run<'_> {
     async fn audit(self, outcome: Outcome) -> Result<Finished, Error> {
         let session = self.session;
         let leftovers = self.find_leftovers().await?;
-        let mut remaining = session.prepare_with(self.goal, self.journal.state()).await?.plan;
+        let mut remaining = session.prepare_again(self.goal, self.journal.state()).await?.plan;
         if !remaining.is_empty() {
             session.clock.sleep(session.spec.engine.visibility_window).await;
-            remaining = session.prepare_with(self.goal, self.journal.state()).await?.plan;
+            remaining = session.prepare_again(self.goal, self.journal.state()).await?.plan;
         }
         if remaining.is_empty() && leftovers.is_empty() {
             self.journal.retire().await?;
