@@ -148,14 +148,19 @@ impl Reader<'_> {
         pools.map(|pool| (format!("{}-{pool}", self.context.cluster()), pool.to_owned())).collect()
     }
 
-    /// Reads the templates by tag and by name, and the latest version of each that is ours.
+    /// Reads the templates by tag and those of other tags on our names, and the latest version of each that is ours.
     async fn launch_templates(&self) -> Result<Observation, ProviderError> {
         let ec2 = &self.clients.ec2;
         let names = self.template_names();
         let by_tag = launch_template::filter(&format!("tag:{CLUSTER_TAG}"), vec![self.context.cluster().to_owned()]);
-        let by_name = launch_template::filter("launch-template-name", names.keys().cloned().collect());
-        let (ours, same_name) =
-            futures::try_join!(launch_template::list(ec2, by_tag), launch_template::list(ec2, by_name))?;
+        let ours = launch_template::list(ec2, by_tag).await?;
+        let is_taken = |name: &&String| ours.iter().any(|found| found.launch_template_name() == Some(name.as_str()));
+        let free: Vec<String> = names.keys().filter(|name| !is_taken(name)).cloned().collect();
+        let same_name = if free.is_empty() {
+            Vec::new()
+        } else {
+            launch_template::list(ec2, launch_template::filter("launch-template-name", free)).await?
+        };
         let mut seen = BTreeSet::new();
         let templates: Vec<_> = ours
             .into_iter()
