@@ -114,9 +114,10 @@ impl Exit {
         Self::most_telling(plan.blocked().filter_map(|decision| match &decision.reason {
             Reason::Foreign { .. } => Some(Self::Foreign),
             Reason::Gap { error } => Some(Self::of_kind(&error.kind)),
-            Reason::ImmutableField { .. } | Reason::ReplacementNotAllowed { .. } | Reason::VersionGoesBack { .. } => {
-                Some(Self::Usage)
-            }
+            Reason::ImmutableField { .. }
+            | Reason::ReplacementNotAllowed { .. }
+            | Reason::VersionGoesBack { .. }
+            | Reason::VersionSkips { .. } => Some(Self::Usage),
             // It follows from another one, which decides. The others do not block.
             Reason::DependencyBlocked { .. }
             | Reason::AsWanted

@@ -61,10 +61,13 @@ pub struct InPlace {
     pub keys: Keys,
     /// Whether the create call can carry the field.
     pub carried: Carried,
-    /// Which values lie between the present and the wanted one.
+    /// Which ways from the present to the wanted value there are.
     pub progression: Progression,
-    /// Outputs that this call changes; whatever refers to them changes afterwards.
+    /// Outputs that change with this field; whatever refers to them changes afterwards.
     pub changes_outputs: &'static [&'static str],
+    /// Outputs that change with this field and that are worth no change of what refers to them: what changes anyway gets
+    /// the new value, everything else keeps the one it has.
+    pub renews_outputs: &'static [&'static str],
     /// What the field must be before the resource can be deleted: a protection that must be off. Where the cloud does not
     /// report the field, the deletion is tried as it is.
     pub before_delete: Option<bool>,
@@ -80,6 +83,7 @@ impl InPlace {
             carried: Carried::ByCreate,
             progression: Progression::Direct,
             changes_outputs: &[],
+            renews_outputs: &[],
             before_delete: None,
         }
     }
@@ -103,13 +107,16 @@ pub enum Carried {
     AfterCreate,
 }
 
-/// Which values lie between the present and the wanted one.
+/// Which ways from the present to the wanted value there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progression {
-    /// None.
+    /// From every value to every other.
     Direct,
-    /// The field is a Kubernetes version `major.minor`, which moves one minor at a time and never back.
+    /// The field is a Kubernetes version `major.minor`, which moves one minor at a time and never back. What goes with a
+    /// minor version (add-ons, nodes) has to follow before the next one, so a plan never takes two of these ways.
     MinorVersions,
+    /// The field is a Kubernetes version `major.minor`, which moves by any number of minors and never back.
+    Forward,
 }
 
 impl FieldRule {

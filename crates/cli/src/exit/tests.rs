@@ -140,6 +140,7 @@ fn every_other_failure_has_its_code() {
         (blocked(Reason::ImmutableField { field: String::new() }), Exit::Usage),
         (blocked(Reason::ReplacementNotAllowed { fields: Vec::new() }), Exit::Usage),
         (blocked(Reason::VersionGoesBack { from: String::new(), to: String::new() }), Exit::Usage),
+        (blocked(Reason::VersionSkips { from: String::new(), to: String::new(), next: String::new() }), Exit::Usage),
     ];
     for (failure, code) in all {
         assert_eq!(Exit::of(&failure), code, "{failure:?}");

@@ -199,6 +199,9 @@ pub(crate) fn hint(reason: &Reason) -> Option<String> {
             Some("allow to delete it and make it again with --allow-replace".to_owned())
         }
         Reason::VersionGoesBack { from, .. } => Some(format!("set kubernetes.version to {from} or later")),
+        Reason::VersionSkips { to, next, .. } => {
+            Some(format!("set kubernetes.version to {next}, run `howso-infra up`, and only then go on to {to}"))
+        }
         Reason::AsWanted
         | Reason::Degraded { .. }
         | Reason::Missing

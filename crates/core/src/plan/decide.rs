@@ -28,8 +28,8 @@ enum Outputs {
     /// Stay as observed.
     #[default]
     Stay,
-    /// Some change.
-    Change(BTreeSet<&'static str>),
+    /// Some change: those that what refers to them has to follow, and those that it need not follow.
+    Change { followed: BTreeSet<&'static str>, renewed: BTreeSet<&'static str> },
     /// All are new, because the resource is.
     New,
 }
@@ -167,10 +167,13 @@ impl<'a> Decider<'a, '_> {
         observed: &Observed,
         attributes: &Attributes,
     ) -> (Fate, Decision) {
-        let difference = diff::compare(kind, attributes, &observed.attributes, &|value| self.open_references(value));
+        let at_present = resolve_all(attributes, &|reference| self.renewed(reference));
+        let open_references = |value: &Value| self.open_references(value);
+        let difference = diff::compare(kind, attributes, &at_present, &observed.attributes, &open_references);
         if let Some(reason) = self.refusal(&difference) {
-            let changes = difference.immutable.into_iter().chain(difference.replacing).chain(difference.backwards);
-            return blocked(resource, reason, changes.collect());
+            let skipping = difference.skipping.map(|(change, _)| change);
+            let changes = difference.immutable.into_iter().chain(difference.replacing);
+            return blocked(resource, reason, changes.chain(difference.backwards).chain(skipping).collect());
         }
         if !difference.replacing.is_empty() {
             let reason = Reason::CannotChangeInPlace { fields: fields(&difference.replacing) };
@@ -212,17 +215,18 @@ impl<'a> Decider<'a, '_> {
         mut after: BTreeSet<StepId>,
         fate: &mut Fate,
     ) {
-        let mut changed = BTreeSet::new();
+        let (mut followed, mut renewed) = (BTreeSet::new(), BTreeSet::new());
         for call in calls {
-            changed.extend(call.changes_outputs);
+            followed.extend(&call.changes_outputs);
+            renewed.extend(&call.renews_outputs);
             let reason = update_reason(&call.changes);
             let step =
                 self.steps.update(kind, &resource.id, Some(observed), call, attributes.clone(), reason, after.clone());
             after.insert(step);
             fate.settled_by.insert(step);
         }
-        if !changed.is_empty() {
-            fate.outputs = Outputs::Change(changed);
+        if !(followed.is_empty() && renewed.is_empty()) {
+            fate.outputs = Outputs::Change { followed, renewed };
         }
     }
 
@@ -234,6 +238,10 @@ impl<'a> Decider<'a, '_> {
         if let Some(change) = &difference.backwards {
             let from = change.from.as_ref().map(ToString::to_string).unwrap_or_default();
             return Some(Reason::VersionGoesBack { from, to: change.to.to_string() });
+        }
+        if let Some((change, next)) = &difference.skipping {
+            let from = change.from.as_ref().map(ToString::to_string).unwrap_or_default();
+            return Some(Reason::VersionSkips { from, to: change.to.to_string(), next: next.clone() });
         }
         if !difference.replacing.is_empty() && self.input.replacement == Replacement::Refused {
             return Some(Reason::ReplacementNotAllowed { fields: fields(&difference.replacing) });
@@ -255,9 +263,28 @@ impl<'a> Decider<'a, '_> {
     fn known(&self, reference: &Reference) -> Option<Value> {
         match self.fates.get(&reference.resource).map(|fate| &fate.outputs) {
             Some(Outputs::New) => return None,
-            Some(Outputs::Change(changed)) if changed.contains(reference.output.as_str()) => return None,
-            Some(Outputs::Change(_) | Outputs::Stay) | None => {}
+            Some(Outputs::Change { followed, renewed }) => {
+                let output = reference.output.as_str();
+                if followed.contains(output) || renewed.contains(output) {
+                    return None;
+                }
+            }
+            Some(Outputs::Stay) | None => {}
         }
+        self.observed_output(reference)
+    }
+
+    /// The present value of an output that changes without a need for others to follow.
+    fn renewed(&self, reference: &Reference) -> Option<Value> {
+        match self.fates.get(&reference.resource).map(|fate| &fate.outputs) {
+            Some(Outputs::Change { followed, .. }) if !followed.contains(reference.output.as_str()) => {
+                self.observed_output(reference)
+            }
+            Some(Outputs::Change { .. } | Outputs::New | Outputs::Stay) | None => None,
+        }
+    }
+
+    fn observed_output(&self, reference: &Reference) -> Option<Value> {
         self.input.observation.one(&reference.resource)?.outputs.get(&reference.output).cloned()
     }
 
@@ -267,7 +294,7 @@ impl<'a> Decider<'a, '_> {
         value.for_each_reference(&mut |reference| {
             changes |= match self.fates.get(&reference.resource).map(|fate| &fate.outputs) {
                 Some(Outputs::New) => true,
-                Some(Outputs::Change(outputs)) => outputs.contains(reference.output.as_str()),
+                Some(Outputs::Change { followed, .. }) => followed.contains(reference.output.as_str()),
                 Some(Outputs::Stay) | None => false,
             };
         });

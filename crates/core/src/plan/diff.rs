@@ -1,6 +1,6 @@
 //! Compares what is wanted with what is there, field by field.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::kind::{Carried, FieldRule, InPlace, Keys, Kind, Progression};
 use crate::operation::FieldChange;
@@ -17,6 +17,8 @@ pub(super) struct Difference {
     pub(super) immutable: Vec<FieldChange>,
     /// A version that would have to go back.
     pub(super) backwards: Option<FieldChange>,
+    /// A version that would have to skip others, and the one that comes next.
+    pub(super) skipping: Option<(FieldChange, String)>,
     /// Fields that the cloud does not report.
     pub(super) unverified: Vec<String>,
 }
@@ -26,7 +28,22 @@ pub(super) struct Difference {
 pub(super) struct Call {
     pub(super) name: &'static str,
     pub(super) changes: Vec<FieldChange>,
-    pub(super) changes_outputs: &'static [&'static str],
+    /// Outputs that what refers to them has to follow.
+    pub(super) changes_outputs: BTreeSet<&'static str>,
+    /// Outputs that change without that.
+    pub(super) renews_outputs: BTreeSet<&'static str>,
+}
+
+impl Call {
+    fn new(name: &'static str) -> Self {
+        Self { name, changes: Vec::new(), changes_outputs: BTreeSet::new(), renews_outputs: BTreeSet::new() }
+    }
+
+    fn add(&mut self, rule: InPlace, change: FieldChange) {
+        self.changes.push(change);
+        self.changes_outputs.extend(rule.changes_outputs);
+        self.renews_outputs.extend(rule.renews_outputs);
+    }
 }
 
 /// Whether a reference that is still open will change or is merely not known.
@@ -38,17 +55,19 @@ pub(super) enum OpenReferences {
     Unknown,
 }
 
-/// Compares `desired`, in which known references are resolved, with `observed`.
+/// Compares `desired`, in which known references are resolved, with `observed`. `at_present` is the same with the references
+/// whose renewal is no difference resolved to the value that they have now.
 pub(super) fn compare(
     kind: &Kind,
     desired: &Attributes,
+    at_present: &Attributes,
     observed: &Attributes,
     open_references: &dyn Fn(&Value) -> OpenReferences,
 ) -> Difference {
     let mut difference = Difference::default();
     let mut calls: BTreeMap<usize, Call> = BTreeMap::new();
     for (position, (field, rule)) in kind.fields.iter().enumerate() {
-        let Some(wanted) = desired.get(*field) else { continue };
+        let (Some(to), Some(wanted)) = (desired.get(*field), at_present.get(*field)) else { continue };
         if *rule == FieldRule::Ignore {
             continue;
         }
@@ -67,7 +86,7 @@ pub(super) fn compare(
                 continue;
             }
         }
-        let change = FieldChange { field: (*field).to_owned(), from: present.cloned(), to: wanted.clone() };
+        let change = FieldChange { field: (*field).to_owned(), from: present.cloned(), to: to.clone() };
         match rule {
             FieldRule::InPlace(rule) => add_call(&mut difference, &mut calls, kind, position, *rule, change),
             FieldRule::Replace => difference.replacing.push(change),
@@ -89,7 +108,7 @@ pub(super) fn after_creation(kind: &Kind, desired: &Attributes) -> Vec<Call> {
         }
         if let Some(wanted) = desired.get(*field) {
             let change = FieldChange { field: (*field).to_owned(), from: None, to: wanted.clone() };
-            call_of(&mut calls, kind, position, rule.call, rule.changes_outputs).changes.push(change);
+            call_of(&mut calls, kind, position, rule.call).add(*rule, change);
         }
     }
     calls.into_values().collect()
@@ -99,14 +118,14 @@ pub(super) fn after_creation(kind: &Kind, desired: &Attributes) -> Vec<Call> {
 pub(super) fn before_deletion(kind: &Kind, observed: &Attributes) -> Vec<Call> {
     let mut calls = Vec::new();
     for (field, rule) in kind.fields {
-        let FieldRule::InPlace(InPlace { before_delete: Some(needed), call, changes_outputs, .. }) = rule else {
-            continue;
-        };
+        let FieldRule::InPlace(rule) = rule else { continue };
+        let Some(needed) = rule.before_delete else { continue };
         let Some(present) = observed.get(*field).and_then(Value::as_bool) else { continue };
-        if present != *needed {
-            let change =
-                FieldChange { field: (*field).to_owned(), from: Some(Value::Bool(present)), to: Value::Bool(*needed) };
-            calls.push(Call { name: call, changes: vec![change], changes_outputs });
+        if present != needed {
+            let (from, to) = (Some(Value::Bool(present)), Value::Bool(needed));
+            let mut call = Call::new(rule.call);
+            call.add(*rule, FieldChange { field: (*field).to_owned(), from, to });
+            calls.push(call);
         }
     }
     calls
@@ -129,27 +148,20 @@ fn add_call(
     rule: InPlace,
     change: FieldChange,
 ) {
-    match rule.progression {
-        Progression::Direct => {}
-        Progression::MinorVersions => {
-            match minor_versions(change.from.as_ref(), &change.to) {
-                // Every version in between is a call of its own, one after the other.
-                Some(versions) if !versions.is_empty() => {
-                    let mut from = change.from;
-                    for to in versions {
-                        let changes = vec![FieldChange { field: change.field.clone(), from, to: to.clone() }];
-                        difference.calls.push(Call { name: rule.call, changes, changes_outputs: rule.changes_outputs });
-                        from = Some(to);
-                    }
-                }
-                Some(_) => difference.backwards = Some(change),
-                None => call_of(calls, kind, position, rule.call, rule.changes_outputs).changes.push(change),
-            }
+    match (rule.progression, way(change.from.as_ref(), &change.to)) {
+        (Progression::MinorVersions | Progression::Forward, Some(Way::Back)) => {
+            difference.backwards = Some(change);
             return;
         }
+        (Progression::MinorVersions, Some(Way::Over { next })) => {
+            difference.skipping = Some((change, next));
+            return;
+        }
+        (Progression::MinorVersions | Progression::Forward, Some(Way::Next | Way::Over { .. }) | None)
+        | (Progression::Direct, _) => {}
     }
     let Some(remove_call) = rule.remove_call else {
-        call_of(calls, kind, position, rule.call, rule.changes_outputs).changes.push(change);
+        call_of(calls, kind, position, rule.call).add(rule, change);
         return;
     };
     let (adds, removes) = match (&change.from, &change.to) {
@@ -159,36 +171,43 @@ fn add_call(
         _ => (true, false),
     };
     if adds {
-        call_of(calls, kind, position, rule.call, rule.changes_outputs).changes.push(change.clone());
+        call_of(calls, kind, position, rule.call).add(rule, change.clone());
     }
     if removes {
-        call_of(calls, kind, position, remove_call, rule.changes_outputs).changes.push(change);
+        call_of(calls, kind, position, remove_call).add(rule, change);
     }
 }
 
 /// Returns the call named `name`, placed where the first field that uses it stands in the table; a removal follows the
 /// addition of the same field.
-fn call_of<'a>(
-    calls: &'a mut BTreeMap<usize, Call>,
-    kind: &Kind,
-    position: usize,
-    name: &'static str,
-    changes_outputs: &'static [&'static str],
-) -> &'a mut Call {
+fn call_of<'a>(calls: &'a mut BTreeMap<usize, Call>, kind: &Kind, position: usize, name: &'static str) -> &'a mut Call {
     let first = kind.fields.iter().position(|(_, rule)| matches!(rule, FieldRule::InPlace(rule) if rule.call == name));
     let place = first.map_or(2 * position + 1, |first| 2 * first);
-    calls.entry(place).or_insert_with(|| Call { name, changes: Vec::new(), changes_outputs })
+    calls.entry(place).or_insert_with(|| Call::new(name))
 }
 
-/// The versions after `from` up to `to`, `[]` when `to` lies before `from`, [`None`] when either is not a version.
-fn minor_versions(from: Option<&Value>, to: &Value) -> Option<Vec<Value>> {
+/// The way from one Kubernetes version to another.
+#[derive(Debug, PartialEq, Eq)]
+enum Way {
+    /// To an older one.
+    Back,
+    /// To the next minor version.
+    Next,
+    /// Over others, the first of which is `next`.
+    Over { next: String },
+}
+
+/// The way from one version to another; [`None`] when either is not a version.
+fn way(from: Option<&Value>, to: &Value) -> Option<Way> {
     let parse = |value: &Value| -> Option<(u32, u32)> {
         let (major, minor) = value.as_text()?.split_once('.')?;
         Some((major.parse().ok()?, minor.parse().ok()?))
     };
-    let ((from_major, from_minor), (to_major, to_minor)) = (parse(from?)?, parse(to)?);
-    if from_major != to_major {
-        return (from_major > to_major).then(Vec::new);
-    }
-    Some((from_minor + 1..=to_minor).map(|minor| Value::text(format!("{to_major}.{minor}"))).collect())
+    let (from, to) = (parse(from?)?, parse(to)?);
+    let next = (from.0, from.1 + 1);
+    Some(match to {
+        to if to <= from => Way::Back,
+        to if to == next => Way::Next,
+        _ => Way::Over { next: format!("{}.{}", next.0, next.1) },
+    })
 }

@@ -268,6 +268,15 @@ pub enum Reason {
         /// The wanted version.
         to: String,
     },
+    /// A Kubernetes version cannot skip others.
+    VersionSkips {
+        /// The present version.
+        from: String,
+        /// The wanted version.
+        to: String,
+        /// The version that comes first.
+        next: String,
+    },
     /// A resource it depends on is blocked.
     DependencyBlocked {
         /// The other resource.
@@ -284,6 +293,7 @@ impl Reason {
             | Self::ImmutableField { .. }
             | Self::ReplacementNotAllowed { .. }
             | Self::VersionGoesBack { .. }
+            | Self::VersionSkips { .. }
             | Self::DependencyBlocked { .. } => true,
             Self::AsWanted
             | Self::Degraded { .. }
@@ -332,6 +342,9 @@ impl fmt::Display for Reason {
                 write!(formatter, "{} cannot change in place, and replacing was not allowed", fields.join(", "))
             }
             Self::VersionGoesBack { from, to } => write!(formatter, "Kubernetes cannot go back from {from} to {to}"),
+            Self::VersionSkips { from, to, next } => {
+                write!(formatter, "Kubernetes goes one minor version at a time: from {from} to {next} before {to}")
+            }
             Self::DependencyBlocked { dependency } => write!(formatter, "waits for {dependency}, which is blocked"),
         }
     }

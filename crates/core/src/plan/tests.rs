@@ -45,13 +45,22 @@ const KINDS: &[Kind] = &[
     },
     Kind {
         name: "toy/template",
-        fields: &[(
-            "size",
-            rule(
-                FieldRule::in_place(""),
-                InPlace { call: "new-version", changes_outputs: &["version"], ..InPlace::by("") },
+        fields: &[
+            (
+                "size",
+                rule(
+                    FieldRule::in_place(""),
+                    InPlace { call: "new-version", changes_outputs: &["version"], ..InPlace::by("") },
+                ),
             ),
-        )],
+            (
+                "motto",
+                rule(
+                    FieldRule::in_place(""),
+                    InPlace { call: "new-version", renews_outputs: &["version"], ..InPlace::by("") },
+                ),
+            ),
+        ],
         deleted_after: &["toy/machine"],
         ..BASE
     },
@@ -64,6 +73,13 @@ const KINDS: &[Kind] = &[
                 rule(FieldRule::in_place(""), InPlace { call: "lock", before_delete: Some(false), ..InPlace::by("") }),
             ),
             ("template_version", FieldRule::in_place("roll")),
+            (
+                "engine",
+                rule(
+                    FieldRule::in_place(""),
+                    InPlace { call: "roll", progression: Progression::Forward, ..InPlace::by("") },
+                ),
+            ),
             ("min", FieldRule::in_place("scale")),
             ("max", FieldRule::in_place("scale")),
             ("live", FieldRule::Ignore),
@@ -114,10 +130,11 @@ fn wanted() -> Vec<Resource> {
             .with("range", "10.0.0.0/16")
             .with("resolver", true)
             .with("tags", Value::text_map([("team", "ml")])),
-        Resource::new(template()).with("size", 4_u32),
+        Resource::new(template()).with("size", 4_u32).with("motto", "work"),
         Resource::new(machine("a"))
             .with("network", Value::reference(&network(), "id"))
             .with("template_version", Value::reference(&template(), "version"))
+            .with("engine", "1.33")
             .with("min", 0_u32)
             .with("max", 2_u32)
             .with("live", 0_u32)
@@ -346,15 +363,30 @@ fn tags_of_others_are_no_difference() {
 #[test]
 fn versions_move_one_minor_at_a_time_and_never_back() {
     let mut world = World::built();
-    set(&mut world.resources, &machine("a")).insert("version".to_owned(), Value::text("1.35"));
-    let plan = world.converge();
-    assert_eq!(summary(&plan), ["upgrade toy/machine:a", "upgrade toy/machine:a"]);
-    assert!(plan.steps[1].depends_on.contains(&plan.steps[0].id));
+    let mut refused = |version: &str| {
+        set(&mut world.resources, &machine("a")).insert("version".to_owned(), Value::text(version));
+        let plan = world.up();
+        assert_eq!(summary(&plan), Vec::<String>::new());
+        assert_eq!(plan.count(Change::Blocked), 2, "the machine and its part");
+        reason(&plan, &machine("a")).clone()
+    };
+    let (from, next) = ("1.33".to_owned(), "1.34".to_owned());
+    let skips = |to: &str| Reason::VersionSkips { from: from.clone(), to: to.to_owned(), next: next.clone() };
+    assert_eq!(refused("1.35"), skips("1.35"));
+    assert_eq!(refused("2.0"), skips("2.0"));
+    assert_eq!(refused("1.32"), Reason::VersionGoesBack { from: from.clone(), to: "1.32".to_owned() });
     set(&mut world.resources, &machine("a")).insert("version".to_owned(), Value::text("1.34"));
-    let plan = world.up();
-    let reason = reason(&plan, &machine("a"));
-    assert_eq!(*reason, Reason::VersionGoesBack { from: "1.35".to_owned(), to: "1.34".to_owned() });
-    assert_eq!(summary(&plan), Vec::<String>::new());
+    assert_eq!(summary(&world.converge()), ["upgrade toy/machine:a"]);
+}
+
+#[test]
+fn a_version_that_only_moves_forward_may_skip_others() {
+    let mut world = World::built();
+    set(&mut world.resources, &machine("a")).insert("engine".to_owned(), Value::text("1.36"));
+    assert_eq!(summary(&world.converge()), ["roll toy/machine:a"]);
+    set(&mut world.resources, &machine("a")).insert("engine".to_owned(), Value::text("1.35"));
+    let back = Reason::VersionGoesBack { from: "1.36".to_owned(), to: "1.35".to_owned() };
+    assert_eq!(*reason(&world.up(), &machine("a")), back);
 }
 
 #[test]
@@ -365,6 +397,33 @@ fn a_changed_output_changes_whoever_refers_to_it() {
     assert_eq!(summary(&plan), ["new-version toy/template:main", "roll toy/machine:a"]);
     assert_eq!(*reason(&plan, &machine("a")), Reason::ReferenceChanges);
     assert_eq!(see(&mut world.observation, &machine("a")).attributes["template_version"], Value::Integer(2));
+}
+
+#[test]
+fn a_renewed_output_changes_nobody_but_goes_along_with_what_changes_anyway() {
+    let mut world = World::built();
+    set(&mut world.resources, &template()).insert("motto".to_owned(), Value::text("rest"));
+    let plan = world.up();
+    assert_eq!(summary(&plan), ["new-version toy/template:main"]);
+    assert_eq!(*reason(&plan, &machine("a")), Reason::AsWanted);
+
+    set(&mut world.resources, &machine("a")).insert("engine".to_owned(), Value::text("1.34"));
+    let plan = world.up();
+    assert_eq!(summary(&plan), ["new-version toy/template:main", "roll toy/machine:a"]);
+    let roll = plan.steps.iter().find(|step| step.resource == machine("a")).unwrap();
+    let Action::Update { changes, attributes, .. } = &roll.action else { panic!("{roll:?}") };
+    assert_eq!(changes.iter().map(|change| change.field.as_str()).collect::<Vec<_>>(), ["engine"]);
+    assert_eq!(attributes["template_version"], Value::reference(&template(), "version"));
+    assert!(waits_for(&plan, "roll toy/machine:a", "new-version toy/template:main"));
+}
+
+#[test]
+fn fields_of_one_call_change_every_output_that_one_of_them_changes() {
+    let mut world = World::built();
+    let wanted = set(&mut world.resources, &template());
+    wanted.insert("size".to_owned(), Value::Integer(8));
+    wanted.insert("motto".to_owned(), Value::text("rest"));
+    assert_eq!(summary(&world.converge()), ["new-version toy/template:main", "roll toy/machine:a"]);
 }
 
 #[test]

@@ -153,7 +153,7 @@ pub(crate) fn first() -> Graph {
 /// What is wanted afterwards: every kind of step leads there.
 pub(crate) fn second() -> Graph {
     let own = [
-        cluster(&["a"], "1.35", true),
+        cluster(&["a"], "1.34", true),
         pool("core", 5, "x"),
         pool("worker", 0, "y"),
         pool("extra", 1, "x"),
