@@ -256,7 +256,7 @@ async fn update_version(
     changes: &[FieldChange],
 ) -> Result<Submitted, ProviderError> {
     let call = "eks:UpdateClusterVersion";
-    // The wanted attributes name the last version, the change names the next one.
+    // The change names the version that this call goes to.
     let version = changes.iter().find(|change| change.field == "version").and_then(|change| change.to.as_text());
     let answer = eks
         .update_cluster_version()

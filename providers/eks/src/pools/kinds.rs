@@ -17,10 +17,9 @@ pub(super) mod call {
     pub(in super::super) const TAG: &str = "tag";
     /// `CreateLaunchTemplateVersion`.
     pub(in super::super) const CREATE_VERSION: &str = "create-version";
-    /// `UpdateNodegroupVersion` to another Kubernetes version: replaces the nodes one after the other.
-    pub(in super::super) const UPDATE_VERSION: &str = "update-version";
-    /// `UpdateNodegroupVersion` to another version of the launch template: replaces the nodes one after the other.
-    pub(in super::super) const UPDATE_LAUNCH_TEMPLATE: &str = "update-launch-template";
+    /// `UpdateNodegroupVersion`: replaces the nodes, one share after the other, by nodes of another Kubernetes version, of
+    /// another version of the launch template, or of both.
+    pub(in super::super) const ROLL: &str = "roll";
     /// `UpdateNodegroupConfig`: sizes, labels, taints, how updates and repairs go.
     pub(in super::super) const UPDATE_CONFIG: &str = "update-config";
     /// `CreateOrUpdateTags` of an autoscaling group.
@@ -43,9 +42,17 @@ const BASE: Kind = Kind {
     deadline: Duration::from_mins(5),
 };
 
-/// A part of the template's data, which only a new version can change.
+/// The output that changes with a new version of a template.
+const LATEST_VERSION: &[&str] = &["latest_version"];
+
+/// A part of the template's data, which only a new version can change and only new nodes get.
 const NEW_VERSION: FieldRule =
-    FieldRule::InPlace(InPlace { changes_outputs: &["latest_version"], ..InPlace::by(call::CREATE_VERSION) });
+    FieldRule::InPlace(InPlace { changes_outputs: LATEST_VERSION, ..InPlace::by(call::CREATE_VERSION) });
+
+/// A part of the template's data for which no node is replaced: it gets into the template at once, and onto nodes with the
+/// next change that replaces them (decision 0006).
+const NEW_VERSION_FOR_LATER: FieldRule =
+    FieldRule::InPlace(InPlace { renews_outputs: LATEST_VERSION, ..InPlace::by(call::CREATE_VERSION) });
 
 /// The kinds of pools.
 pub(crate) const KINDS: &[Kind] = &[
@@ -60,7 +67,7 @@ pub(crate) const KINDS: &[Kind] = &[
             ("disk_encrypted", NEW_VERSION),
             ("metadata_tokens", NEW_VERSION),
             ("metadata_hop_limit", NEW_VERSION),
-            ("node_tags", NEW_VERSION),
+            ("node_tags", NEW_VERSION_FOR_LATER),
             ("tags", FieldRule::tags(call::TAG)),
         ],
         deleted_after: &[NODEGROUP],
@@ -80,12 +87,10 @@ pub(crate) const KINDS: &[Kind] = &[
             ("launch_template_id", FieldRule::Replace),
             (
                 "version",
-                FieldRule::InPlace(InPlace {
-                    progression: Progression::MinorVersions,
-                    ..InPlace::by(call::UPDATE_VERSION)
-                }),
+                // Nodes are made anew, so they may skip versions that the control plane went through.
+                FieldRule::InPlace(InPlace { progression: Progression::Forward, ..InPlace::by(call::ROLL) }),
             ),
-            ("launch_template_version", FieldRule::in_place(call::UPDATE_LAUNCH_TEMPLATE)),
+            ("launch_template_version", FieldRule::in_place(call::ROLL)),
             ("min_size", FieldRule::in_place(call::UPDATE_CONFIG)),
             ("max_size", FieldRule::in_place(call::UPDATE_CONFIG)),
             // The cluster autoscaler owns the live size.

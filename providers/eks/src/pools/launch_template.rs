@@ -46,6 +46,27 @@ pub(super) async fn latest(ec2: &Client, id: &str) -> Result<Option<LaunchTempla
     }
 }
 
+/// Reads some versions of a template by their numbers; those that are gone are left out.
+pub(super) async fn versions(
+    ec2: &Client,
+    id: &str,
+    numbers: Vec<String>,
+) -> Result<Vec<LaunchTemplateVersion>, ProviderError> {
+    let call = "ec2:DescribeLaunchTemplateVersions";
+    let request = ec2.describe_launch_template_versions().launch_template_id(id).set_versions(Some(numbers));
+    match pages::all(request.into_paginator().items().send(), call).await {
+        Err(error) if errors::is_gone(&error) => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+/// The data of a version without the part for which no node is replaced.
+pub(super) fn replacing_data(version: &LaunchTemplateVersion) -> Attributes {
+    let mut found = version.launch_template_data().map(data).unwrap_or_default();
+    found.remove("node_tags");
+    found
+}
+
 pub(super) fn tags_of(tags: &[Tag]) -> Tags {
     tags.iter().filter_map(|tag| Some((tag.key.clone()?, tag.value.clone().unwrap_or_default()))).collect()
 }

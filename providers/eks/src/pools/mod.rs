@@ -8,6 +8,7 @@ mod nodegroup;
 mod nodegroup_update;
 mod observe;
 mod poll;
+mod running_versions;
 mod submit;
 mod subnets;
 

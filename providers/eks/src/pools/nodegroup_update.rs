@@ -26,9 +26,7 @@ pub(super) async fn update(
     match update {
         call::TAG => tag(eks, arn, attributes).await,
         call::UPDATE_CONFIG => update_group(eks, operation, arn, changes, attributes).await,
-        call::UPDATE_VERSION | call::UPDATE_LAUNCH_TEMPLATE => {
-            roll(eks, operation, arn, update, changes, attributes).await
-        }
+        call::ROLL => roll(eks, operation, arn, changes, attributes).await,
         other => Err(errors::bug("submit", format!("a node group has no call {other}"))),
     }
 }
@@ -40,31 +38,31 @@ async fn tag(eks: &Client, arn: &str, attributes: &Attributes) -> Result<Submitt
 }
 
 /// Replaces the nodes, one share after the other, by nodes of another Kubernetes version or launch template version.
+///
+/// The template's version goes along also when only that of Kubernetes changes: since nodes are replaced anyway, they get the
+/// tags that were not worth replacing them.
 async fn roll(
     eks: &Client,
     operation: &Operation,
     arn: &str,
-    update: &str,
     changes: &[FieldChange],
     attributes: &Attributes,
 ) -> Result<Submitted, ProviderError> {
     let call = "eks:UpdateNodegroupVersion";
-    let request = eks
+    let version = changes.iter().find(|change| change.field == "version").and_then(|change| change.to.as_text());
+    let template = LaunchTemplateSpecification::builder()
+        .id(text(attributes, "launch_template_id", call)?)
+        .version(text(attributes, "launch_template_version", call)?);
+    let answer = eks
         .update_nodegroup_version()
         .cluster_name(eks_arn::cluster(arn, call)?)
         .nodegroup_name(eks_arn::child(arn, call)?)
-        .client_request_token(operation.token.as_str());
-    let request = if update == call::UPDATE_VERSION {
-        // The wanted attributes name the last version, the change names the next one.
-        let version = changes.iter().find(|change| change.field == "version").and_then(|change| change.to.as_text());
-        request.version(version.ok_or_else(|| errors::bug(call, "no version was given"))?)
-    } else {
-        let template = LaunchTemplateSpecification::builder()
-            .id(text(attributes, "launch_template_id", call)?)
-            .version(text(attributes, "launch_template_version", call)?);
-        request.launch_template(template.build())
-    };
-    let answer = request.send().await.map_err(errors::mutating(OperationVerb::Update, call))?;
+        .set_version(version.map(str::to_owned))
+        .launch_template(template.build())
+        .client_request_token(operation.token.as_str())
+        .send()
+        .await
+        .map_err(errors::mutating(OperationVerb::Update, call))?;
     Ok(accepted(operation, arn, answer.update.as_ref()))
 }
 

@@ -15,7 +15,7 @@ use crate::pools::graph::CORE;
 use crate::pools::kinds::{AUTOSCALING_TAGS, LAUNCH_TEMPLATE, NODEGROUP};
 use crate::pools::nodegroup::Types;
 use crate::pools::subnets::order_as_wanted;
-use crate::pools::{autoscaling_tags, launch_template, nodegroup};
+use crate::pools::{autoscaling_tags, launch_template, nodegroup, running_versions};
 use crate::{errors, tags};
 
 /// The instance types that the pools which are there have, by the pool's name.
@@ -80,6 +80,9 @@ pub(crate) async fn observe(
         if let Err(error) = reader.insert(&mut observation, group, types) {
             observation.gaps.push(gap(&[NODEGROUP, AUTOSCALING_TAGS], error));
         }
+    }
+    if let Err(error) = running_versions::settle(clients, &mut observation).await {
+        observation.gaps.push(gap(&[NODEGROUP], error));
     }
     if let Err(error) = reader.insert_tags(&mut observation, &groups).await {
         observation.gaps.push(gap(&[AUTOSCALING_TAGS], error));

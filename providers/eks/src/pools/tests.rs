@@ -151,6 +151,75 @@ async fn the_types_that_a_group_reports_count_only_without_one_in_its_template()
     assert!(!group.attributes.contains_key("launch_template_id"));
 }
 
+/// The template as it is, with an older version that differs in `difference`, and a group that runs that one.
+fn with_an_older_version(request: &Request, difference: (&str, &str)) -> Answer {
+    match request.call.as_str() {
+        "DescribeLaunchTemplateVersions" if request.body.contains("LaunchTemplateVersion.1=1") => {
+            let older = VERSION.replace("<versionNumber>2<", "<versionNumber>1<").replace(difference.0, difference.1);
+            ec2("DescribeLaunchTemplateVersions", &older)
+        }
+        "GET /clusters/demo/node-groups/worker" => {
+            let mut group = worker();
+            group["nodegroup"]["launchTemplate"] = json!({ "id": "lt-1", "name": "demo-worker", "version": "1" });
+            Answer::Status(200, group.to_string())
+        }
+        _ => whole(request),
+    }
+}
+
+async fn running_version(difference: (&'static str, &'static str)) -> Value {
+    let server = Server::start(move |request| with_an_older_version(request, difference));
+    let observation = observed(&server, &ours()).await;
+    assert_eq!(observation.gaps, []);
+    let versions = server.calls().iter().filter(|call| *call == "DescribeLaunchTemplateVersions").count();
+    assert_eq!(versions, 2, "the latest, and the one that runs");
+    let group = observation.one(&"eks/nodegroup:worker".parse().unwrap()).unwrap();
+    group.attributes["launch_template_version"].clone()
+}
+
+#[tokio::test]
+async fn a_version_that_lacks_only_tags_is_as_good_as_the_latest() {
+    let tags = "<tagSpecificationSet><item><resourceType>instance</resourceType>\
+         <tagSet><item><key>team</key><value>old</value></item></tagSet></item></tagSpecificationSet></launchTemplateData>";
+    assert_eq!(running_version(("</launchTemplateData>", tags)).await, Value::text("2"));
+}
+
+#[tokio::test]
+async fn a_version_that_differs_in_more_than_tags_is_not() {
+    for difference in [
+        ("<volumeSize>100<", "<volumeSize>50<"),
+        ("<httpTokens>required<", "<httpTokens>optional<"),
+        ("<instanceType>m6a.4xlarge</instanceType>", ""),
+    ] {
+        assert_eq!(running_version(difference).await, Value::text("1"), "{difference:?}");
+    }
+}
+
+#[tokio::test]
+async fn nodes_are_replaced_once_for_a_new_kubernetes_and_a_new_template() {
+    let wanted = Attributes::from([
+        ("launch_template_id".to_owned(), "lt-1".into()),
+        ("launch_template_version".to_owned(), "3".into()),
+        ("version".to_owned(), "1.35".into()),
+    ]);
+    let version = change("version", "1.34", "1.35");
+    let template = change("launch_template_version", "2", "3");
+    for (changes, kubernetes) in
+        [(vec![version.clone(), template.clone()], true), (vec![version], true), (vec![template], false)]
+    {
+        let server = Server::start(whole);
+        let (physical_id, call, attributes) = (GROUP_ARN.to_owned(), "roll".to_owned(), wanted.clone());
+        let work = Work::Update { physical_id, call, changes, attributes };
+        submit(&server.clients(), &operation("eks/nodegroup:worker", work)).await.unwrap();
+        let requests = server.requests();
+        assert_eq!(server.calls(), ["POST /clusters/demo/node-groups/worker/update-version"]);
+        let sent: Json = serde_json::from_str(&requests[0].body).unwrap();
+        // Tags that were not worth replacing the nodes go along with whatever is.
+        assert_eq!(sent["launchTemplate"], json!({ "id": "lt-1", "version": "3" }));
+        assert_eq!(sent.get("version").is_some(), kubernetes, "{sent}");
+    }
+}
+
 #[tokio::test]
 async fn without_a_cluster_only_templates_are_read() {
     let server = Server::start(whole);
