@@ -6,9 +6,11 @@ with boto3 and checks its answers against the model. Whatever plain ministack ca
 Added: UpdateNodegroupConfig, UpdateNodegroupVersion, UpdateClusterConfig, UpdateClusterVersion, DescribeUpdate, ListUpdates,
 DescribeAddonVersions, DescribeClusterVersions; `launchTemplate`, `updateConfig`, `nodeRepairConfig`, `upgradePolicy` and
 `deletionProtection` in answers; creation that takes a moment; one update at a time; idempotency tokens; refusal to delete a
-cluster that has node groups or is protected; EC2 DescribeInstanceTypeOfferings; Service Quotas.
+cluster that has node groups or is protected; tags of pod identity associations, and new tags in every Describe answer; the
+tags of an autoscaling group go with its node group; updates of add-ons that take a moment and refuse versions that do not fit; EC2 DescribeInstanceTypeOfferings; Service Quotas.
 
 Settings in the environment: SUPPLEMENT_DELAY_SECS (how long creation and updates take, default 0.02),
+SUPPLEMENT_UPDATE_SECS (how long updates alone take, default as creation),
 SUPPLEMENT_FAIL_NODEGROUPS (names of node groups whose creation fails, with commas), SUPPLEMENT_VCPU_QUOTA (default 512).
 """
 
@@ -23,11 +25,12 @@ import uuid
 from typing import Any
 
 from ministack import app
-from ministack.services import ec2, eks
+from ministack.services import autoscaling, ec2, eks
 
 Answer = tuple[int, dict[str, str], bytes]
 
 DELAY_SECS = float(os.environ.get("SUPPLEMENT_DELAY_SECS", "0.02"))
+UPDATE_SECS = float(os.environ.get("SUPPLEMENT_UPDATE_SECS", DELAY_SECS))
 FAIL_NODEGROUPS = set(filter(None, os.environ.get("SUPPLEMENT_FAIL_NODEGROUPS", "").split(",")))
 VCPU_QUOTA = float(os.environ.get("SUPPLEMENT_VCPU_QUOTA", "512"))
 
@@ -63,9 +66,9 @@ def reset() -> None:
 # ---------------------------------------------------------------- time: nothing is done at once
 
 
-def begin(item: dict[str, Any], status: str, then: str = "ACTIVE") -> None:
+def begin(item: dict[str, Any], status: str, then: str = "ACTIVE", secs: float = DELAY_SECS) -> None:
     item["status"] = status
-    _ready_at[id(item)] = (time.monotonic() + DELAY_SECS, then)
+    _ready_at[id(item)] = (time.monotonic() + secs, then)
 
 
 def settle(item: dict[str, Any]) -> dict[str, Any]:
@@ -88,21 +91,30 @@ def settle_all() -> None:
                 change()
 
 
-def busy(cluster: str, nodegroup: str | None) -> Answer | None:
-    """EKS allows one update of a cluster, and one of a node group, at a time."""
+def busy(cluster: str, nodegroup: str | None, addon: str | None = None) -> Answer | None:
+    """EKS allows one update of a cluster, one of a node group, and one of an add-on at a time."""
+    item, what = part(cluster, nodegroup, addon)
     for update in _updates.values():
-        if update["_cluster"] == cluster and update["_nodegroup"] == nodegroup and update["status"] == "InProgress":
-            what = f"Nodegroup {nodegroup}" if nodegroup else f"Cluster {cluster}"
+        if (update["_cluster"], update["_nodegroup"], update["_addon"]) == (cluster, nodegroup, addon) and update["status"] == "InProgress":
             return eks._error(409, "ResourceInUseException", f"{what} currently has update {update['id']} in progress")
-    item = eks._nodegroups.get(f"{cluster}/{nodegroup}") if nodegroup else eks._clusters.get(cluster)
     if item and item["status"] in ("CREATING", "UPDATING", "DELETING"):
-        what = f"Nodegroup {nodegroup}" if nodegroup else f"Cluster {cluster}"
         return eks._error(409, "ResourceInUseException", f"{what} is in status {item['status']}, the operation is in progress")
     return None
 
 
-def start_update(cluster: str, nodegroup: str | None, kind: str, params: list[tuple[str, Any]], changes: list[Any]) -> Answer:
-    item = eks._nodegroups[f"{cluster}/{nodegroup}"] if nodegroup else eks._clusters[cluster]
+def part(cluster: str, nodegroup: str | None, addon: str | None) -> tuple[dict[str, Any] | None, str]:
+    """A cluster or what of it is meant, and its name for people."""
+    if nodegroup:
+        return eks._nodegroups.get(f"{cluster}/{nodegroup}"), f"Nodegroup {nodegroup}"
+    if addon:
+        return eks._addons.get(f"{cluster}/{addon}"), f"Addon {addon}"
+    return eks._clusters.get(cluster), f"Cluster {cluster}"
+
+
+def start_update(
+    cluster: str, nodegroup: str | None, kind: str, params: list[tuple[str, Any]], changes: list[Any], addon: str | None = None
+) -> Answer:
+    item, _ = part(cluster, nodegroup, addon)
     update = {
         "id": str(uuid.uuid4()),
         "status": "InProgress",
@@ -112,12 +124,13 @@ def start_update(cluster: str, nodegroup: str | None, kind: str, params: list[tu
         "errors": [],
         "_cluster": cluster,
         "_nodegroup": nodegroup,
-        "_at": time.monotonic() + DELAY_SECS,
+        "_addon": addon,
+        "_at": time.monotonic() + UPDATE_SECS,
         "_changes": changes,
     }
     _updates[update["id"]] = update
-    begin(item, "UPDATING")
-    if nodegroup:
+    begin(item, "UPDATING", secs=UPDATE_SECS)
+    if nodegroup or addon:
         item["modifiedAt"] = int(time.time())
     return eks._json_resp(200, {"update": eks._sanitize(update)})
 
@@ -258,6 +271,16 @@ def find_template(wanted: dict[str, str]) -> dict[str, Any] | None:
          if wanted.get("id") == template["LaunchTemplateId"] or wanted.get("name") == template["LaunchTemplateName"]), None)  # fmt: skip
 
 
+def delete_nodegroup(cluster: str, name: str) -> Answer | None:
+    refused = busy(cluster, name)
+    group = eks._nodegroups.get(f"{cluster}/{name}")
+    if refused is None and group is not None:
+        for scaling_group in group["resources"]["autoScalingGroups"]:
+            # They go with their group, which ministack does not have.
+            autoscaling._tags.pop(scaling_group["name"], None)
+    return refused
+
+
 def update_nodegroup_config(cluster: str, name: str, body: dict[str, Any]) -> Answer:
     group = eks._nodegroups.get(f"{cluster}/{name}")
     if group is None:
@@ -313,6 +336,58 @@ def update_nodegroup_version(cluster: str, name: str, body: dict[str, Any]) -> A
     return busy(cluster, name) or start_update(cluster, name, "VersionUpdate", said, [change])
 
 
+# ---------------------------------------------------------------- add-ons, tags
+
+
+def update_addon(cluster: str, name: str, body: dict[str, Any]) -> Answer:
+    addon = eks._addons.get(f"{cluster}/{name}")
+    if addon is None:
+        return eks._error(404, "ResourceNotFoundException", f"No addon: {name} found in cluster: {cluster}")
+    version = body.get("addonVersion", addon["addonVersion"])
+    if name in ADDONS and version not in (addon["addonVersion"], ADDONS[name].format(minor=minor(eks._clusters[cluster]["version"]))):
+        return eks._error(400, "InvalidParameterException", f"Addon version specified is not supported: {version}")
+    wanted = {key: body[key] for key in ("addonVersion", "serviceAccountRoleArn", "configurationValues", "podIdentityAssociations") if key in body}
+    said = [("AddonVersion", version)]
+    said += [(key[0].upper() + key[1:], body[key]) for key in ("configurationValues", "resolveConflicts") if key in body]
+    return busy(cluster, None, name) or start_update(cluster, None, "AddonUpdate", said, [lambda: addon.update(wanted)], name)
+
+
+def tagged(arn: str) -> dict[str, Any] | None:
+    """Whatever of EKS has this ARN."""
+    stores = [(eks._clusters, "arn"), (eks._nodegroups, "nodegroupArn"), (eks._addons, "addonArn"), (eks._access_entries, "accessEntryArn"),
+              (eks._pod_identity_associations, "associationArn")]  # fmt: skip
+    return next((item for store, key in stores for item in store.values() if item[key] == arn), None)
+
+
+def tag_resource(arn: str, body: dict[str, Any]) -> Answer:
+    item = tagged(arn)
+    if item is None:
+        return eks._error(404, "NotFoundException", f"The specified resource {arn} does not exist")
+    return set_tags(arn, item, item.get("tags", {}) | body["tags"])
+
+
+def untag_resource(arn: str, keys: list[str]) -> Answer:
+    item = tagged(arn)
+    if item is None:
+        return eks._error(404, "NotFoundException", f"The specified resource {arn} does not exist")
+    return set_tags(arn, item, {key: value for key, value in item.get("tags", {}).items() if key not in keys})
+
+
+def set_tags(arn: str, item: dict[str, Any], tags: dict[str, str]) -> Answer:
+    if len(tags) > 50:
+        return eks._error(400, "BadRequestException", "The number of tags exceeds the limit of 50")
+    item["tags"] = tags
+    eks._tags[arn] = dict(tags)
+    return eks._json_resp(200, {})
+
+
+def list_tags(arn: str) -> Answer:
+    item = tagged(arn)
+    if item is None:
+        return eks._error(404, "NotFoundException", f"The specified resource {arn} does not exist")
+    return eks._json_resp(200, {"tags": item.get("tags", {})})
+
+
 # ---------------------------------------------------------------- reads
 
 
@@ -324,7 +399,8 @@ def describe_update(cluster: str, update_id: str) -> Answer:
 
 
 def list_updates(cluster: str, query: dict[str, str]) -> Answer:
-    found = [key for key, update in _updates.items() if update["_cluster"] == cluster and update["_nodegroup"] == query.get("nodegroupName")]
+    wanted = (cluster, query.get("nodegroupName"), query.get("addonName"))
+    found = [key for key, update in _updates.items() if (update["_cluster"], update["_nodegroup"], update["_addon"]) == wanted]
     return eks._json_resp(200, {"updateIds": found})
 
 
@@ -382,7 +458,7 @@ def handle(method: str, path: str, headers: dict[str, str], raw: bytes, query_pa
     token = (f"{method} {path}", body.get("clientRequestToken", "")) if method == "POST" else ("", "")
     if token[1] and token in _tokens and _tokens[token][0] == raw.decode():
         return _tokens[token][1]
-    answer = route(method, urllib.parse.unquote(path), body, query)
+    answer = route(method, urllib.parse.unquote(path), body, query, query_params)
     if answer is None:
         answer = finish(method, path, body, _plain_eks(method, path, headers, raw, query_params))
     if token[1] and answer[0] == 200:
@@ -390,7 +466,7 @@ def handle(method: str, path: str, headers: dict[str, str], raw: bytes, query_pa
     return answer
 
 
-def route(method: str, path: str, body: dict[str, Any], query: dict[str, str]) -> Answer | None:
+def route(method: str, path: str, body: dict[str, Any], query: dict[str, str], lists: dict[str, Any]) -> Answer | None:
     """The operations that ministack lacks; None hands the request on to it."""
     routes = {
         ("POST", rf"/clusters/{NAME}/update-config"): lambda name: update_cluster_config(name, body),
@@ -399,10 +475,14 @@ def route(method: str, path: str, body: dict[str, Any], query: dict[str, str]) -
         ("GET", rf"/clusters/{NAME}/updates/{NAME}"): describe_update,
         ("POST", rf"/clusters/{NAME}/node-groups/{NAME}/update-config"): lambda cluster, name: update_nodegroup_config(cluster, name, body),
         ("POST", rf"/clusters/{NAME}/node-groups/{NAME}/update-version"): lambda cluster, name: update_nodegroup_version(cluster, name, body),
+        ("POST", rf"/clusters/{NAME}/addons/{NAME}/update"): lambda cluster, name: update_addon(cluster, name, body),
+        ("POST", r"/tags/(.+)"): lambda arn: tag_resource(arn, body),
+        ("DELETE", r"/tags/(.+)"): lambda arn: untag_resource(arn, lists.get("tagKeys", [])),
+        ("GET", r"/tags/(.+)"): list_tags,
         ("GET", r"/cluster-versions"): lambda: cluster_versions(query),
         ("GET", r"/addons/supported-versions"): lambda: addon_versions(query),
         ("DELETE", rf"/clusters/{NAME}"): delete_cluster,
-        ("DELETE", rf"/clusters/{NAME}/node-groups/{NAME}"): busy,
+        ("DELETE", rf"/clusters/{NAME}/node-groups/{NAME}"): delete_nodegroup,
     }
     for (verb, pattern), call in routes.items():
         match = re.fullmatch(pattern, path)

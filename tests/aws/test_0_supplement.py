@@ -4,20 +4,37 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 import model_check
+import servers
 from conftest import Rig, client
+from recording import Proxy
 from test_0_rig import TRUST
 
 
 @pytest.fixture
-def rig(supplemented: Rig) -> Rig:
+def rig(supplemented: Rig) -> Iterator[Rig]:
     yield supplemented
-    for exchange in supplemented.proxy.exchanges():
+    check_answers(supplemented)
+
+
+@pytest.fixture
+def slow() -> Iterator[Rig]:
+    """A server whose updates take far longer than a test needs for its next call."""
+    with servers.SupplementedMinistack(update_secs="3") as server, Proxy(server.endpoint) as proxy:
+        rig = Rig(server, proxy)
+        rig.reset()
+        yield rig
+        check_answers(rig)
+
+
+def check_answers(rig: Rig) -> None:
+    for exchange in rig.proxy.exchanges():
         if exchange.operation.service == "eks" and exchange.succeeded():
             faults = model_check.check_answer(exchange.operation, json.loads(exchange.response))
             assert not faults, faults
@@ -62,8 +79,8 @@ def make_pool(rig: Rig, name: str = "worker", wanted: str = "ACTIVE", **more: An
     return template
 
 
-def finished(rig: Rig, update: dict[str, Any], nodegroup: str | None = None) -> None:
-    key = {"name": "demo", "updateId": update["id"]} | ({"nodegroupName": nodegroup} if nodegroup else {})
+def finished(rig: Rig, update: dict[str, Any], nodegroup: str | None = None, addon: str | None = None) -> None:
+    key = {"name": "demo", "updateId": update["id"]} | ({"nodegroupName": nodegroup} if nodegroup else {}) | ({"addonName": addon} if addon else {})
     assert update["status"] == "InProgress"
     wait(lambda: eks_of(rig).describe_update(**key)["update"], "Successful")
 
@@ -94,13 +111,94 @@ def test_pools_roll_to_a_new_template_version(rig: Rig) -> None:
     assert eks_of(rig).describe_nodegroup(**update)["nodegroup"]["launchTemplate"]["version"] == "2"
 
 
-def test_one_update_at_a_time(rig: Rig) -> None:
-    make_pool(rig)
-    key = {"clusterName": "demo", "nodegroupName": "worker"}
-    first = eks_of(rig).update_nodegroup_config(**key, labels={"addOrUpdateLabels": {"a": "1"}})["update"]
+def test_one_update_at_a_time(slow: Rig) -> None:
+    make_pool(slow)
+    eks = eks_of(slow)
+    eks.create_addon(clusterName="demo", addonName="coredns", addonVersion="v1.12.34-eksbuild.1")
+    key, addon = {"clusterName": "demo", "nodegroupName": "worker"}, {"clusterName": "demo", "addonName": "coredns"}
+    first = eks.update_nodegroup_config(**key, labels={"addOrUpdateLabels": {"a": "1"}})["update"]
     with pytest.raises(ClientError, match="ResourceInUseException"):
-        eks_of(rig).update_nodegroup_config(**key, labels={"addOrUpdateLabels": {"b": "1"}})
-    finished(rig, first, "worker")
+        eks.update_nodegroup_config(**key, labels={"addOrUpdateLabels": {"b": "1"}})
+    cluster = eks.update_cluster_config(name="demo", deletionProtection=True)["update"]
+    with pytest.raises(ClientError, match="ResourceInUseException"):
+        eks.update_cluster_config(name="demo", upgradePolicy={"supportType": "STANDARD"})
+    second = eks.update_addon(**addon, configurationValues="{}")["update"]
+    with pytest.raises(ClientError, match="ResourceInUseException"):
+        eks.update_addon(**addon, configurationValues='{"a": 1}')
+    assert eks.describe_addon(**addon)["addon"]["status"] == "UPDATING"
+    finished(slow, first, "worker")
+    finished(slow, cluster)
+    finished(slow, second, addon="coredns")
+
+
+def test_pools_take_a_new_kubernetes_and_a_new_template_by_one_update(rig: Rig) -> None:
+    template = make_pool(rig)
+    eks = eks_of(rig)
+    rig.client("ec2").create_launch_template_version(LaunchTemplateId=template, LaunchTemplateData={"InstanceType": "m6i.8xlarge"})
+    finished(rig, eks.update_cluster_version(name="demo", version="1.35")["update"])
+    key = {"clusterName": "demo", "nodegroupName": "worker"}
+    finished(rig, eks.update_nodegroup_version(**key, version="1.35", launchTemplate={"id": template, "version": "2"})["update"], "worker")
+    group = eks.describe_nodegroup(**key)["nodegroup"]
+    assert (group["version"], group["launchTemplate"]["version"]) == ("1.35", "2")
+
+
+def test_add_ons_change_by_updates_and_to_versions_that_fit(rig: Rig) -> None:
+    make_cluster(rig)
+    eks = eks_of(rig)
+    key = {"clusterName": "demo", "addonName": "coredns"}
+    eks.create_addon(**key, addonVersion="v1.12.34-eksbuild.1")
+    with pytest.raises(ClientError, match="InvalidParameterException"):
+        eks.update_addon(**key, addonVersion="v1.12.35-eksbuild.1")
+    finished(rig, eks.update_cluster_version(name="demo", version="1.35")["update"])
+    settings = '{"replicaCount": 3}'
+    update = eks.update_addon(**key, addonVersion="v1.12.35-eksbuild.1", configurationValues=settings, resolveConflicts="PRESERVE")["update"]
+    finished(rig, update, addon="coredns")
+    assert eks.list_updates(name="demo", addonName="coredns")["updateIds"] == [update["id"]]
+    addon = eks.describe_addon(**key)["addon"]
+    assert (addon["addonVersion"], addon["configurationValues"], addon["status"]) == ("v1.12.35-eksbuild.1", settings, "ACTIVE")
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        eks.update_addon(clusterName="demo", addonName="nothing")
+
+
+def test_everything_of_eks_takes_tags_and_shows_them(rig: Rig) -> None:
+    make_pool(rig)
+    eks = eks_of(rig)
+    role, principal = "arn:aws:iam::123456789012:role/r", "arn:aws:iam::123456789012:user/operator"
+    eks.create_addon(clusterName="demo", addonName="coredns")
+    eks.create_access_entry(clusterName="demo", principalArn=principal)
+    pod = eks.create_pod_identity_association(clusterName="demo", namespace="n", serviceAccount="s", roleArn=role, tags={"old": "1"})["association"]
+    reads = {
+        "arn": lambda: eks.describe_cluster(name="demo")["cluster"],
+        "nodegroupArn": lambda: eks.describe_nodegroup(clusterName="demo", nodegroupName="worker")["nodegroup"],
+        "addonArn": lambda: eks.describe_addon(clusterName="demo", addonName="coredns")["addon"],
+        "accessEntryArn": lambda: eks.describe_access_entry(clusterName="demo", principalArn=principal)["accessEntry"],
+        "associationArn": lambda: eks.describe_pod_identity_association(clusterName="demo", associationId=pod["associationId"])["association"],
+    }
+    for key, read in reads.items():
+        arn, before = read()[key], read().get("tags", {})
+        eks.tag_resource(resourceArn=arn, tags={"team": "ml", "more": "2"})
+        assert read()["tags"] == before | {"team": "ml", "more": "2"}, key
+        eks.untag_resource(resourceArn=arn, tagKeys=["more", "never"])
+        assert read()["tags"] == eks.list_tags_for_resource(resourceArn=arn)["tags"] == before | {"team": "ml"}, key
+    assert reads["associationArn"]()["tags"] == {"old": "1", "team": "ml"}
+    for call in (
+        lambda arn: eks.tag_resource(resourceArn=arn, tags={"a": "1"}),
+        lambda arn: eks.untag_resource(resourceArn=arn, tagKeys=["a"]),
+        lambda arn: eks.list_tags_for_resource(resourceArn=arn),
+    ):
+        with pytest.raises(ClientError, match="NotFoundException"):
+            call("arn:aws:eks:us-east-1:123456789012:podidentityassociation/demo/a-0123456789abcdef0")
+
+
+def test_the_tags_of_an_autoscaling_group_go_with_its_node_group(rig: Rig) -> None:
+    make_pool(rig)
+    eks, autoscaling = eks_of(rig), rig.client("autoscaling")
+    group = eks.describe_nodegroup(clusterName="demo", nodegroupName="worker")["nodegroup"]["resources"]["autoScalingGroups"][0]["name"]
+    tag = {"ResourceId": group, "ResourceType": "auto-scaling-group", "Key": "k", "Value": "v", "PropagateAtLaunch": False}
+    autoscaling.create_or_update_tags(Tags=[tag])
+    assert len(autoscaling.describe_tags()["Tags"]) == 1
+    eks.delete_nodegroup(clusterName="demo", nodegroupName="worker")
+    assert autoscaling.describe_tags()["Tags"] == []
 
 
 def test_versions_go_one_minor_at_a_time_and_pools_follow(rig: Rig) -> None:
