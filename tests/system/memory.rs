@@ -207,7 +207,7 @@ impl MemoryCloud {
         let now = self.clock.now();
         let mut inner = self.lock();
         let physical_id = match &operation.work {
-            Work::Create { attributes } => self.create(&mut inner, operation, attributes, now)?,
+            Work::Create { attributes } => Self::create(&mut inner, operation, attributes, now)?,
             Work::Update { physical_id, changes, .. } => {
                 let entry = inner.living(physical_id, now).ok_or_else(|| error(ErrorKind::Gone, "no such thing"))?;
                 entry.attributes.extend(changes.iter().map(|change| (change.field.clone(), change.to.clone())));
@@ -225,7 +225,6 @@ impl MemoryCloud {
     }
 
     fn create(
-        &self,
         inner: &mut Inner,
         operation: &Operation,
         attributes: &Attributes,
