@@ -70,6 +70,7 @@ impl Exit {
             Error::Spec(_) | Error::UnknownProvider { .. } | Error::PlanOutdated { .. } => Self::Usage,
             Error::Provider(error) => Self::of_kind(&error.kind),
             Error::Journal(JournalError::Held { .. } | JournalError::Lost { .. }) => Self::Held,
+            Error::Journal(error) if error.is_about_credentials() => Self::Credentials,
             Error::SeveralDeployments { .. } => Self::Foreign,
             // What else the library may come to report needs nothing more specific than a failure.
             _ => Self::Failed,

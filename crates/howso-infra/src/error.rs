@@ -55,6 +55,13 @@ pub enum Error {
         /// Why.
         source: object_store::Error,
     },
+    /// What the AWS configuration names as the endpoint of S3 is none. It is not repeated: it may hold a password.
+    #[cfg(feature = "bucket")]
+    #[error("the endpoint that is configured for the journal at {location} is not a URL")]
+    BucketEndpoint {
+        /// The place.
+        location: String,
+    },
     /// The journal lies in a bucket, and this program was built without buckets.
     #[cfg(not(feature = "bucket"))]
     #[error("the journal lies at {location}, and this program was built without the feature `bucket`")]
@@ -87,6 +94,8 @@ impl Error {
             Self::Journal(error) => error.hint(),
             #[cfg(feature = "bucket")]
             Self::Bucket { .. } => Some("check the bucket's name, AWS_REGION and the credentials".to_owned()),
+            #[cfg(feature = "bucket")]
+            Self::BucketEndpoint { .. } => Some("correct AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL or the profile".to_owned()),
             #[cfg(not(feature = "bucket"))]
             Self::BucketNotCompiledIn { .. } => Some("build with `--features bucket`".to_owned()),
             Self::Spec(_) | Self::Graph(_) | Self::Random(_) => None,

@@ -17,9 +17,12 @@ use crate::journal::content::Content;
 use crate::journal::error::JournalError;
 use crate::journal::record::RECORD_SCHEMA;
 use crate::journal::state::JournalState;
+use crate::journal::{StoreFailure, StoreFailureKind};
 
 /// How long a lease lasts after the last write.
 const LEASE: Duration = Duration::from_mins(1);
+/// How often a put is sent when no answer comes.
+const PUT_ATTEMPTS_MAX: u32 = 2;
 
 /// A journal object whose lease this process holds.
 pub(crate) struct BucketStore {
@@ -32,10 +35,13 @@ pub(crate) struct BucketStore {
     version: UpdateVersion,
 }
 
+/// Where a journal lies.
 #[derive(Clone)]
-struct Object {
-    store: Arc<dyn ObjectStore>,
-    path: Path,
+pub(crate) struct Object {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) path: Path,
+    /// With scheme and bucket, for messages.
+    pub(crate) url: String,
 }
 
 /// Who may write the object. Not an entry, because it changes with every write.
@@ -61,12 +67,10 @@ struct Found {
 impl BucketStore {
     /// Takes the lease when it is free or expired.
     pub(crate) async fn open(
-        store: Arc<dyn ObjectStore>,
-        path: Path,
+        object: Object,
         holder: Holder,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Content), JournalError> {
-        let object = Object { store, path };
         let now = clock.wall();
         let (fence, text, content, mode) = match object.read().await? {
             None => (1, String::new(), Content::default(), PutMode::Create),
@@ -129,7 +133,8 @@ impl BucketStore {
 
     /// Leaves an empty journal and keeps a copy of the old one beside it.
     pub(crate) async fn retire(&mut self) -> Result<(), JournalError> {
-        let copy = Object { path: Path::from(format!("{}.removed", self.object.path)), ..self.object.clone() };
+        let Object { store, path, url } = self.object.clone();
+        let copy = Object { store, path: Path::from(format!("{path}.removed")), url: format!("{url}.removed") };
         copy.put(&self.lease, &self.text, PutMode::Overwrite).await?;
         let lease = Lease { holder: None, until: self.clock.wall(), ..self.lease.clone() };
         self.write(lease, String::new()).await
@@ -143,8 +148,7 @@ impl BucketStore {
 }
 
 /// Reads an object without taking its lease.
-pub(crate) async fn peek(store: &Arc<dyn ObjectStore>, path: &Path) -> Result<JournalState, JournalError> {
-    let object = Object { store: Arc::clone(store), path: path.clone() };
+pub(crate) async fn peek(object: &Object) -> Result<JournalState, JournalError> {
     Ok(object.read().await?.map(|found| found.content.state).unwrap_or_default())
 }
 
@@ -152,54 +156,77 @@ impl Object {
     async fn read(&self) -> Result<Option<Found>, JournalError> {
         let result = match self.store.get(&self.path).await {
             Ok(result) => result,
-            Err(StoreError::NotFound { .. }) => return Ok(None),
-            Err(source) => return Err(self.failed("read", source)),
+            Err(error) => return self.absent_or_failed(&error),
         };
         let version = UpdateVersion { e_tag: result.meta.e_tag.clone(), version: result.meta.version.clone() };
-        let bytes = result.bytes().await.map_err(|source| self.failed("read", source))?;
-        let damaged = |reason: String| JournalError::Damaged { place: self.path.to_string(), line: 1, reason };
+        let bytes = result.bytes().await.map_err(|error| self.failed("read", &error))?;
+        let damaged = |reason: String| JournalError::Damaged { place: self.url.clone(), line: 1, reason };
         let whole = std::str::from_utf8(&bytes).map_err(|error| damaged(error.to_string()))?;
         let (first, text) = whole.split_once('\n').unwrap_or((whole, ""));
         let lease: Lease = serde_json::from_str(first).map_err(|error| damaged(error.to_string()))?;
         if lease.schema != RECORD_SCHEMA {
-            return Err(JournalError::Newer { place: self.path.to_string(), schema: lease.schema });
+            return Err(JournalError::Newer { place: self.url.clone(), schema: lease.schema });
         }
-        let content = Content::parse(text.as_bytes(), self.path.as_ref(), 1)?;
+        let content = Content::parse(text.as_bytes(), &self.url, 1)?;
         let text = text[..content.len].to_owned();
         Ok(Some(Found { lease, text, content, version }))
+    }
+
+    /// A missing object is an empty journal; a missing bucket is not.
+    fn absent_or_failed(&self, error: &StoreError) -> Result<Option<Found>, JournalError> {
+        let failure = StoreFailure::new(error);
+        match error {
+            StoreError::NotFound { .. } if failure.kind != StoreFailureKind::NoBucket => Ok(None),
+            _ => Err(JournalError::Store { action: "read", place: self.url.clone(), source: failure }),
+        }
     }
 
     /// Writes the object, if the condition holds.
     async fn put(&self, lease: &Lease, text: &str, mode: PutMode) -> Result<UpdateVersion, JournalError> {
         // Serialising to memory fails only for maps with non-text keys.
         let first = serde_json::to_string(lease).expect("a lease serialises to JSON");
-        let whole = format!("{first}\n{text}");
-        let options = PutOptions { mode, ..PutOptions::default() };
-        match self.store.put_opts(&self.path, PutPayload::from(whole), options).await {
-            Ok(result) => Ok(result.into()),
+        let payload = PutPayload::from(format!("{first}\n{text}"));
+        match self.put_until_answered(payload, mode).await {
+            Ok(version) => Ok(version),
             // A put whose answer was lost and that was sent again conflicts with itself.
-            Err(StoreError::Precondition { .. } | StoreError::AlreadyExists { .. }) => match self.read().await? {
-                Some(found) if found.lease == *lease && found.text == text => Ok(found.version),
-                Some(found) => Err(self.lost(&match found.lease.holder {
-                    Some(holder) => format!("its lease was taken by {holder}"),
-                    None => "another run wrote it".to_owned(),
-                })),
-                None => Err(self.lost("it was deleted")),
-            },
-            Err(StoreError::NotFound { .. }) => Err(self.lost("it was deleted")),
-            Err(source) => Err(self.failed("write", source)),
+            Err(StoreError::Precondition { .. } | StoreError::AlreadyExists { .. } | StoreError::NotFound { .. }) => {
+                match self.read().await? {
+                    Some(found) if found.lease == *lease && found.text == text => Ok(found.version),
+                    Some(found) => Err(self.lost(&match found.lease.holder {
+                        Some(holder) => format!("its lease was taken by {holder}"),
+                        None => "another run wrote it".to_owned(),
+                    })),
+                    None => Err(self.lost("it was deleted")),
+                }
+            }
+            Err(error) => Err(self.failed("write", &error)),
+        }
+    }
+
+    /// Sends a put again when no answer came. It is conditional on the version before it, so at most one of the two is
+    /// carried out, and the other is told that it was too late.
+    async fn put_until_answered(&self, payload: PutPayload, mode: PutMode) -> Result<UpdateVersion, StoreError> {
+        let mut attempt = 1;
+        loop {
+            let options = PutOptions { mode: mode.clone(), ..PutOptions::default() };
+            match self.store.put_opts(&self.path, payload.clone(), options).await {
+                Ok(result) => return Ok(result.into()),
+                Err(error) if attempt == PUT_ATTEMPTS_MAX => return Err(error),
+                Err(error) if StoreFailure::new(&error).kind != StoreFailureKind::NoAnswer => return Err(error),
+                Err(_) => attempt += 1,
+            }
         }
     }
 
     fn held(&self, lease: &Lease) -> JournalError {
-        JournalError::Held { place: self.path.to_string(), by: lease.holder.clone(), until: Some(lease.until) }
+        JournalError::Held { place: self.url.clone(), by: lease.holder.clone(), until: Some(lease.until) }
     }
 
     fn lost(&self, reason: &str) -> JournalError {
-        JournalError::Lost { place: self.path.to_string(), reason: reason.to_owned() }
+        JournalError::Lost { place: self.url.clone(), reason: reason.to_owned() }
     }
 
-    fn failed(&self, action: &'static str, source: StoreError) -> JournalError {
-        JournalError::Store { action, path: self.path.to_string(), source }
+    fn failed(&self, action: &'static str, error: &StoreError) -> JournalError {
+        JournalError::Store { action, place: self.url.clone(), source: StoreFailure::new(error) }
     }
 }

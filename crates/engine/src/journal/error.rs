@@ -6,6 +6,8 @@ use howso_infra_core::DeploymentId;
 use jiff::Timestamp;
 
 use crate::journal::Holder;
+#[cfg(feature = "bucket")]
+use crate::journal::{StoreFailure, StoreFailureKind};
 
 /// Why a journal cannot be used. After any of these no mutation may be sent.
 #[derive(Debug, thiserror::Error)]
@@ -66,18 +68,34 @@ pub enum JournalError {
     },
     /// The store of a bucket failed.
     #[cfg(feature = "bucket")]
-    #[error("cannot {action} {path}")]
+    #[error("cannot {action} {place}")]
     Store {
         /// What was tried.
         action: &'static str,
         /// The object.
-        path: String,
+        place: String,
         /// Why it failed.
-        source: object_store::Error,
+        source: StoreFailure,
     },
 }
 
 impl JournalError {
+    /// Whether the credentials are missing or invalid, or may not do what was asked.
+    pub fn is_about_credentials(&self) -> bool {
+        match self {
+            #[cfg(feature = "bucket")]
+            Self::Store { source, .. } => {
+                matches!(source.kind, StoreFailureKind::Credentials | StoreFailureKind::Permission)
+            }
+            Self::Held { .. }
+            | Self::Lost { .. }
+            | Self::Damaged { .. }
+            | Self::Newer { .. }
+            | Self::OtherDeployment { .. }
+            | Self::File { .. } => false,
+        }
+    }
+
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -105,7 +123,7 @@ impl JournalError {
                 _ => None,
             },
             #[cfg(feature = "bucket")]
-            Self::Store { .. } => Some("see whether the bucket exists and can be read and written".to_owned()),
+            Self::Store { source, .. } => Some(source.hint().to_owned()),
         }
     }
 }

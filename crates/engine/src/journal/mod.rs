@@ -10,6 +10,8 @@ mod error;
 mod file;
 pub mod record;
 mod state;
+#[cfg(feature = "bucket")]
+mod store_failure;
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,6 +27,8 @@ use record::{Entry, Record};
 pub use error::JournalError;
 pub use record::RunResult;
 pub use state::{JournalState, LastRun};
+#[cfg(feature = "bucket")]
+pub use store_failure::{StoreFailure, StoreFailureKind};
 
 /// Where a journal is kept.
 #[derive(Clone, Debug)]
@@ -38,6 +42,8 @@ pub enum JournalPlace {
         store: Arc<dyn object_store::ObjectStore>,
         /// The object.
         path: object_store::path::Path,
+        /// The same as a person writes it, with scheme and bucket, for messages.
+        url: String,
     },
 }
 
@@ -91,9 +97,9 @@ impl Journal {
                 (Store::File(store), content)
             }
             #[cfg(feature = "bucket")]
-            JournalPlace::Bucket { store, path } => {
-                let (store, content) =
-                    bucket::BucketStore::open(store, path, holder.clone(), Arc::clone(&clock)).await?;
+            JournalPlace::Bucket { store, path, url } => {
+                let object = bucket::Object { store, path, url };
+                let (store, content) = bucket::BucketStore::open(object, holder.clone(), Arc::clone(&clock)).await?;
                 (Store::Bucket(store), content)
             }
         };
@@ -105,7 +111,10 @@ impl Journal {
         match place {
             JournalPlace::File(path) => file::peek(path.clone()).await,
             #[cfg(feature = "bucket")]
-            JournalPlace::Bucket { store, path } => bucket::peek(store, path).await,
+            JournalPlace::Bucket { store, path, url } => {
+                let object = bucket::Object { store: Arc::clone(store), path: path.clone(), url: url.clone() };
+                bucket::peek(&object).await
+            }
         }
     }
 

@@ -118,7 +118,11 @@ fn a_retired_journal_starts_anew_and_leaves_a_copy() {
         let copy = world.store.text(&"journals/toy.journal.removed".into()).await;
         assert!(copy.contains(deployment().as_str()));
         let store: Arc<dyn object_store::ObjectStore> = world.store.clone();
-        let place = howso_infra_engine::JournalPlace::Bucket { store, path: "journals/none".into() };
+        let place = howso_infra_engine::JournalPlace::Bucket {
+            store,
+            path: "journals/none".into(),
+            url: "journals/none".to_owned(),
+        };
         let state = howso_infra_engine::Journal::peek(&place).await.unwrap();
         assert_eq!(state, howso_infra_engine::JournalState::default());
     });

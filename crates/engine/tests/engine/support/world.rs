@@ -83,7 +83,7 @@ impl World {
     pub(crate) fn place(&self) -> JournalPlace {
         match &self.file {
             Some(file) => JournalPlace::File(file.clone()),
-            None => JournalPlace::Bucket { store: self.store.clone(), path: path() },
+            None => JournalPlace::Bucket { store: self.store.clone(), path: path(), url: path().to_string() },
         }
     }
 
