@@ -12,7 +12,8 @@ use crate::interrupt::Interrupts;
 use crate::prepare::{Goal, Prepared, is_present};
 use crate::{Error, Session};
 
-/// A command that holds the lease of a cluster. Dropping it releases the lease.
+/// A command that holds the lease of a cluster. [`Run::execute`] and [`Run::release`] give the lease free. A run that is
+/// dropped gives a local lease free as well, and leaves one in a bucket to run out by itself, within a minute.
 pub struct Run<'a> {
     session: &'a Session,
     goal: Goal,
@@ -34,12 +35,25 @@ pub struct Finished {
     pub access: Option<Access>,
 }
 
+impl Finished {
+    /// Whether reading again showed that nothing is left to do and nothing was left behind.
+    fn is_clean(&self) -> bool {
+        self.outcome.is_complete() && self.remaining.as_ref().is_some_and(Plan::is_empty) && self.leftovers.is_empty()
+    }
+}
+
 impl Session {
     /// Takes the lease, reads what is there and plans the way to `goal`.
     pub async fn begin(&self, goal: Goal) -> Result<Run<'_>, Error> {
         let journal = self.open_journal().await?;
-        let prepared = self.prepare_with(goal, journal.state()).await?;
-        Ok(Run { session: self, goal, journal, prepared })
+        match self.prepare_with(goal, journal.state()).await {
+            Ok(prepared) => Ok(Run { session: self, goal, journal, prepared }),
+            Err(error) => {
+                // Why it could not be prepared is the news; a lease that could not be given free runs out by itself.
+                let _ = journal.close().await;
+                Err(error)
+            }
+        }
     }
 }
 
@@ -69,8 +83,24 @@ impl Run<'_> {
         Err(Error::PlanOutdated { what })
     }
 
+    /// Gives the lease free without having changed anything.
+    pub async fn release(self) -> Result<(), Error> {
+        Ok(self.journal.close().await?)
+    }
+
     /// Carries out the plan, then reads again and plans again.
     pub async fn execute(mut self, interrupts: Interrupts) -> Result<Finished, Error> {
+        let result = self.carry_out(interrupts).await;
+        let is_gone = self.prepared.plan.direction == Direction::Down && result.as_ref().is_ok_and(Finished::is_clean);
+        let ended = if is_gone { self.journal.retire().await } else { self.journal.close().await };
+        match result {
+            // The end of the journal matters only to a run that went well until then; else it hides what happened.
+            Ok(finished) if finished.outcome.is_complete() => ended.map(|()| finished).map_err(Error::from),
+            result => result,
+        }
+    }
+
+    async fn carry_out(&mut self, interrupts: Interrupts) -> Result<Finished, Error> {
         let identity = self.prepared.plan.identity.clone();
         if self.journal.state().deployment().is_none()
             && (!self.prepared.plan.steps.is_empty() || is_present(&self.prepared.observation, &identity))
@@ -85,11 +115,9 @@ impl Run<'_> {
             // What is left behind may be what was in the way.
             Direction::Down if outcome.interruption.is_none() => {
                 let leftovers = self.find_leftovers().await?;
-                self.journal.close().await?;
                 Ok(Finished { outcome, remaining: None, leftovers, access: None })
             }
             Direction::Up | Direction::Down => {
-                self.journal.close().await?;
                 Ok(Finished { outcome, remaining: None, leftovers: Vec::new(), access: None })
             }
         }
@@ -134,10 +162,9 @@ impl Run<'_> {
     }
 
     /// Reads and plans again. What a cloud shows late gets one more look after the time in which it must become visible.
-    async fn verify(mut self, outcome: Outcome) -> Result<Finished, Error> {
+    async fn verify(&mut self, outcome: Outcome) -> Result<Finished, Error> {
         let session = self.session;
         if outcome.settled.is_empty() {
-            self.journal.close().await?;
             let access = session.provider.access(&self.prepared.observation);
             return Ok(Finished { outcome, remaining: None, leftovers: Vec::new(), access });
         }
@@ -147,24 +174,19 @@ impl Run<'_> {
             session.clock.sleep(session.spec.engine.visibility_window).await;
             self.prepared = session.prepare_again(self.goal, self.journal.state()).await?;
         }
-        self.journal.close().await?;
         let access = session.provider.access(&self.prepared.observation);
-        Ok(Finished { outcome, remaining: Some(self.prepared.plan), leftovers: Vec::new(), access })
+        let remaining = Some(self.prepared.plan.clone());
+        Ok(Finished { outcome, remaining, leftovers: Vec::new(), access })
     }
 
     /// Looks for what the removal left behind. A clean removal ends the deployment: the next `up` starts a new one.
-    async fn audit(self, outcome: Outcome) -> Result<Finished, Error> {
+    async fn audit(&self, outcome: Outcome) -> Result<Finished, Error> {
         let session = self.session;
         let leftovers = self.find_leftovers().await?;
         let mut remaining = session.prepare_again(self.goal, self.journal.state()).await?.plan;
         if !remaining.is_empty() {
             session.clock.sleep(session.spec.engine.visibility_window).await;
             remaining = session.prepare_again(self.goal, self.journal.state()).await?.plan;
-        }
-        if remaining.is_empty() && leftovers.is_empty() {
-            self.journal.retire().await?;
-        } else {
-            self.journal.close().await?;
         }
         Ok(Finished { outcome, remaining: Some(remaining), leftovers, access: None })
     }

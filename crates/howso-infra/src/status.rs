@@ -3,6 +3,7 @@
 use howso_infra_core::plan::{Decision, Replacement};
 use howso_infra_core::provider::Access;
 use howso_infra_core::{DeploymentId, Observed, Plan, ResourceId};
+use howso_infra_engine::Journal;
 use serde::Serialize;
 
 use crate::prepare::{Goal, is_present};
@@ -66,6 +67,14 @@ impl Session {
     /// Rebuilds local knowledge of a cluster from its tags.
     pub async fn adopt(&self) -> Result<Adopted, Error> {
         let mut journal = self.open_journal().await?;
+        let adopted = self.adopt_into(&mut journal).await;
+        let closed = journal.close().await;
+        let adopted = adopted?;
+        closed?;
+        Ok(adopted)
+    }
+
+    async fn adopt_into(&self, journal: &mut Journal) -> Result<Adopted, Error> {
         let known = journal.state().deployment().cloned();
         let observation = self.observe(known.as_ref()).await?;
         let mut deployments = observation.deployments().into_iter();

@@ -2,10 +2,10 @@
 
 use howso_infra::core::plan::Direction;
 use howso_infra::core::spec::ClusterSpec;
-use howso_infra::{Finished, Goal, interrupt};
+use howso_infra::{Finished, Goal, Run, interrupt};
 use serde_json::{Value, json};
 
-use super::{Context, access};
+use super::{Context, access, release};
 use crate::arguments::DownArguments;
 use crate::consent::confirm_name;
 use crate::failure::Failure;
@@ -21,15 +21,11 @@ pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments:
         return Err(Failure::usage(message, format!("say --name {name}, or --yes {}", spec.name)));
     }
     let run = signals.or_stop(session.begin(Goal::Down)).await??;
+    if let Err(failure) = agree(context, signals, &arguments, &spec, &run).await {
+        release(context, run).await;
+        return Err(failure);
+    }
     let plan = &run.prepared().plan;
-    let will_ask = arguments.yes.is_none() && !plan.steps.is_empty();
-    context.console.propose(&PlanReport { spec: &spec, prepared: run.prepared() }, will_ask);
-    if plan.blocked().next().is_some() {
-        return Err(Failure::Blocked(Box::new(plan.clone())));
-    }
-    if will_ask {
-        confirm_name(context.console, context.machine, signals, spec.name.as_str()).await?;
-    }
     context.console.expect(plan);
     let (trigger, interrupts) = interrupt::channel();
     let finished = signals.or_tell(&trigger, run.execute(interrupts)).await??;
@@ -38,6 +34,26 @@ pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments:
     context.console.say(&DownReport { spec: &spec, finished: &finished });
     if let Some(path) = kubeconfig {
         context.console.note(format!("  {path} leads nowhere any more and can be deleted"));
+    }
+    Ok(())
+}
+
+/// Shows the plan, and asks for the cluster's name when it was not given.
+async fn agree(
+    context: &Context<'_>,
+    signals: &mut Signals,
+    arguments: &DownArguments,
+    spec: &ClusterSpec,
+    run: &Run<'_>,
+) -> Result<(), Failure> {
+    let plan = &run.prepared().plan;
+    let will_ask = arguments.yes.is_none() && !plan.steps.is_empty();
+    context.console.propose(&PlanReport { spec, prepared: run.prepared() }, will_ask);
+    if plan.blocked().next().is_some() {
+        return Err(Failure::Blocked(Box::new(plan.clone())));
+    }
+    if will_ask {
+        confirm_name(context.console, context.machine, signals, spec.name.as_str()).await?;
     }
     Ok(())
 }

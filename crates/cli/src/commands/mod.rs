@@ -19,7 +19,7 @@ mod up;
 use std::sync::Arc;
 
 use howso_infra::core::spec::ClusterSpec;
-use howso_infra::{Event, Registry, Session, Surroundings};
+use howso_infra::{Event, Registry, Run, Session, Surroundings};
 
 use crate::arguments::{SpecArguments, Verb};
 use crate::failure::Failure;
@@ -90,6 +90,13 @@ where
     // A question that nobody answered must not keep the process alive.
     runtime.shutdown_background();
     result
+}
+
+/// Gives the lease free of a run that will not be carried out. Why it will not is the news, so a failure is only noted.
+async fn release(context: &Context<'_>, run: Run<'_>) {
+    if let Err(error) = run.release().await {
+        context.console.note(format!("the lease was not given free and runs out by itself: {error}"));
+    }
 }
 
 impl Context<'_> {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::access::{self, Written};
 use super::plan::{load, replacement};
-use super::{Context, stage};
+use super::{Context, release, stage};
 use crate::arguments::{Stage, UpArguments};
 use crate::consent::confirm;
 use crate::exit::Exit;
@@ -24,21 +24,11 @@ pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments:
     let stage = stage::settle(arguments.until, &spec)?;
     let allowed = arguments.allow_replace || saved.as_ref().is_some_and(replaces_what_worked);
     let run = signals.or_stop(session.begin(Goal::Up { replacement: replacement(allowed) })).await??;
-    if let Some(saved) = &saved {
-        refuse_if_outdated(&run, saved)?;
+    if let Err(failure) = agree(context, signals, &arguments, &spec, saved.as_ref(), &run).await {
+        release(context, run).await;
+        return Err(failure);
     }
     let plan = &run.prepared().plan;
-    let will_ask = !arguments.yes && !plan.steps.is_empty();
-    context.console.propose(&PlanReport { spec: &spec, prepared: run.prepared() }, will_ask);
-    if plan.blocked().next().is_some() {
-        return Err(Failure::Blocked(Box::new(plan.clone())));
-    }
-    if !plan.steps.is_empty() {
-        check(context, signals, &run).await?;
-        if will_ask {
-            confirm(context.console, context.machine, signals, &question(plan)).await?;
-        }
-    }
     context.console.expect(plan);
     let (trigger, interrupts) = interrupt::channel();
     let finished = signals.or_tell(&trigger, run.execute(interrupts)).await??;
@@ -48,6 +38,33 @@ pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments:
         None => None,
     };
     context.console.say(&UpReport { spec: &spec, finished: &finished, kubeconfig: kubeconfig.as_ref(), stage });
+    Ok(())
+}
+
+/// Shows the plan, checks it, and asks whoever is to be asked.
+async fn agree(
+    context: &Context<'_>,
+    signals: &mut Signals,
+    arguments: &UpArguments,
+    spec: &ClusterSpec,
+    saved: Option<&Plan>,
+    run: &Run<'_>,
+) -> Result<(), Failure> {
+    if let Some(saved) = saved {
+        refuse_if_outdated(run, saved)?;
+    }
+    let plan = &run.prepared().plan;
+    let will_ask = !arguments.yes && !plan.steps.is_empty();
+    context.console.propose(&PlanReport { spec, prepared: run.prepared() }, will_ask);
+    if plan.blocked().next().is_some() {
+        return Err(Failure::Blocked(Box::new(plan.clone())));
+    }
+    if !plan.steps.is_empty() {
+        check(context, signals, run).await?;
+        if will_ask {
+            confirm(context.console, context.machine, signals, &question(plan)).await?;
+        }
+    }
     Ok(())
 }
 
