@@ -8,7 +8,6 @@ use serde::Serialize;
 /// Something that happened, for views.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "type", content = "event")]
-#[expect(clippy::large_enum_variant, reason = "events are passed by reference and not kept")]
 pub enum Event {
     /// A phase begins; the one before has ended.
     Phase(Phase),
