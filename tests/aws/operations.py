@@ -23,6 +23,10 @@ SIGNING_NAMES = {
     "monitoring": "cloudwatch",
 }
 
+# The portal that hands out the credentials of a sign-on: it is asked before there is anything to sign with. A request with a
+# query protocol and without signature is one of STS's federation calls.
+UNSIGNED_REST_SERVICES = ("sso", "sso-oidc")
+
 # Verbs that cannot change an account. Everything else counts as mutating, known or not.
 READ_PREFIXES = ("Describe", "Get", "List", "Simulate", "Search", "BatchGet", "Head", "AssumeRole")
 
@@ -93,6 +97,8 @@ def resolve(method: str, target: str, headers: list[tuple[str, str]], body: byte
     service = SIGNING_NAMES.get(scope["service"], scope["service"]) if scope else "unsigned"
     if service == "s3":
         return Operation("s3", _s3_operation(method, path, query))
+    if service == "unsigned" and (portal := _portal_operation(method, path)):
+        return portal
     amz_target = header(headers, "x-amz-target")
     if amz_target:
         return Operation(service, amz_target.rpartition(".")[2])
@@ -100,8 +106,17 @@ def resolve(method: str, target: str, headers: list[tuple[str, str]], body: byte
         return Operation(service, _rest_operation(service, method, path) or f"{method} {path}")
     action = dict(parse_qsl(body.decode("utf-8", "replace") or query)).get("Action")
     if action and service == "unsigned":
-        service = "sts"  # The only unsigned calls of a query protocol are STS's federation calls.
+        service = "sts"
     return Operation(service, action or f"{method} {path}")
+
+
+def _portal_operation(method: str, path: str) -> Operation | None:
+    """The unsigned operation with this path; an operation that the model wants signed is none, whoever sent it."""
+    for service in UNSIGNED_REST_SERVICES:
+        name = _rest_operation(service, method, path)
+        if name and service_model(service).operation_model(name).auth_type == "none":
+            return Operation(service, name)
+    return None
 
 
 def is_mutating(operation: Operation) -> bool:

@@ -69,6 +69,30 @@ def test_reads_names_out_of_paths(ministack: Rig) -> None:
     assert exchange.parameters == {"clusterName": "demo", "principalArn": principal, "maxResults": 5}
 
 
+def test_an_unsigned_request_for_the_credentials_of_a_sign_on_is_known(ministack: Rig) -> None:
+    wanted = {"roleName": "admin", "accountId": "123456789012", "accessToken": "token"}
+    with pytest.raises(ClientError):  # ministack has no such portal.
+        through(ministack, "sso").get_role_credentials(**wanted)
+    exchange = ministack.proxy.exchanges()[0]
+    assert (exchange.key, exchange.mutating, exchange.parameters, exchange.access_key) == ("sso:GetRoleCredentials", False, wanted, "")
+    assert exchange.model_faults() == []
+
+
+def test_the_request_for_the_credentials_of_a_sign_on_is_checked_like_every_other() -> None:
+    operation = operations.resolve("GET", "/federation/credentials?role_name=admin&colour=red", [], b"")
+    assert operation == Operation("sso", "GetRoleCredentials")
+    assert model_check.check_request(operation, "/federation/credentials?role_name=admin&colour=red", [], b"") == [
+        "sso:GetRoleCredentials: unknown parameter query parameter colour",
+        "sso:GetRoleCredentials: request: required accountId is missing",
+        "sso:GetRoleCredentials: request: required accessToken is missing",
+    ]
+
+
+def test_what_has_to_be_signed_is_unknown_without_a_signature() -> None:
+    assert operations.resolve("GET", "/clusters", [], b"") == Operation("unsigned", "GET /clusters")
+    assert operations.is_mutating(operations.resolve("POST", "/logout", [], b""))
+
+
 def test_an_unknown_operation_counts_as_mutating() -> None:
     assert operations.is_mutating(Operation("ec2", "FrobnicateVpc"))
     assert operations.is_mutating(Operation("unsigned", "POST /x"))
