@@ -152,6 +152,59 @@ def test_no_secret_leaves_the_program(cli_for: Any, ministack: Rig, source: Call
     assert given_away(cli, results, inputs) == []
 
 
+def in_failing_process(cli: Cli) -> dict[str, str]:
+    """A helper program that fails, and writes down that it was asked."""
+    folder = cli.home / ".aws"
+    folder.mkdir()
+    program = cli.home / "helper"
+    program.write_text(f"#!/bin/sh\necho asked >> {cli.home / 'asked'}\necho {CANARY} >&2\nexit 1\n")
+    program.chmod(0o700)
+    (folder / "config").write_text(f"[profile work]\nregion = us-east-1\ncredential_process = {program}\n")
+    return {"AWS_PROFILE": "work"}
+
+
+def times_asked(cli: Cli, rig: Rig) -> int:
+    asked = cli.home / "asked"
+    by_process = len(asked.read_text().splitlines()) if asked.exists() else 0
+    asked.unlink(missing_ok=True)
+    return by_process + rig.proxy.counts()["sso:GetRoleCredentials"]
+
+
+VERBS = {
+    "up": ("--until", "cloud", "--yes"),
+    "down": ("--yes", CLUSTER),
+    "plan": ("--until", "cloud"),
+    "status": (),
+    "drift": (),
+    "doctor": (),
+    "adopt": (),
+    "kubeconfig": ("--print",),
+}
+
+
+@pytest.mark.parametrize("source", [in_sso_cache, in_failing_process], ids=lambda source: source.__name__)
+def test_credentials_that_cannot_be_had_are_asked_for_once_a_command(cli_for: Any, ministack: Rig, source: Callable[[Cli], dict[str, str]]) -> None:
+    cli = cli_for(ministack)
+    env = source(cli)
+    cli.credentials = {}
+    for verb, more in VERBS.items():
+        ministack.proxy.reset()
+        result = cli.run(verb, "--profile", "large", *SPEC, *more, env=env).expect(5)
+        assert times_asked(cli, ministack) == 1, verb
+        assert all(exchange.key == "sso:GetRoleCredentials" for exchange in ministack.proxy.exchanges()), verb
+        assert "error: " in result.stderr and "hint: " in result.stderr
+        assert CANARY not in result.stdout + result.stderr
+
+
+def test_a_portal_that_says_nothing_is_waited_for_once(cli_for: Any, ministack: Rig) -> None:
+    cli = cli_for(ministack, HOWSO_INFRA_ENGINE__REQUEST_TIMEOUT="30s")
+    env = in_sso_cache(cli)
+    cli.credentials = {}
+    ministack.proxy.arm({"match": {"operation": "sso:GetRoleCredentials"}, "kind": "silence", "seconds": 60, "times": 0})
+    cli.plan(env=env).expect(5)
+    assert ministack.proxy.counts() == {"sso:GetRoleCredentials": 1}
+
+
 def test_the_search_finds_a_planted_secret(cli_for: Any, ministack: Rig) -> None:
     cli = cli_for(ministack)
     (cli.home / "log").write_text(f"secret={CANARY}")

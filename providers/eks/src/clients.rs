@@ -2,17 +2,24 @@
 
 use std::time::Duration;
 
+use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::config::SharedHttpClient;
 use aws_smithy_http_client::tls::Provider as TlsProvider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use howso_infra_core::spec::ClusterSpec;
 
+use crate::credentials::CredentialsSource;
+
 /// The longest time to wait for a connection; a region that answers at all answers within a fraction of it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest time in which credentials are found, as long as every SDK of AWS has for it.
+const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The services that are called. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -25,6 +32,7 @@ pub(crate) struct Clients {
     pub(crate) sts: aws_sdk_sts::Client,
     /// The profile of the AWS configuration that was chosen by the environment, for other programs to choose the same.
     pub(crate) profile: Option<String>,
+    credentials: Option<CredentialsSource>,
 }
 
 impl Clients {
@@ -36,6 +44,8 @@ impl Clients {
             // The engine has the only retry policy.
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts(spec.engine.request_timeout))
+            // More than the source itself has, so that it is the source that gives up.
+            .identity_cache(IdentityCache::lazy().load_timeout(2 * CREDENTIALS_TIMEOUT).build())
             // Bodies are small, and the operation timeout already bounds a silent server.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .http_client(http_client())
@@ -46,8 +56,14 @@ impl Clients {
         Self { profile, ..Self::new(&config) }
     }
 
-    /// Makes the clients of one configuration; they share its HTTP client and its credentials cache.
+    /// Makes the clients of one configuration; they share its HTTP client, its credentials cache, and a failure of its
+    /// credentials.
     pub(crate) fn new(config: &SdkConfig) -> Self {
+        let inner = config.credentials_provider();
+        let credentials = inner.map(|inner| CredentialsSource::new(inner, config.sleep_impl(), CREDENTIALS_TIMEOUT));
+        let mut builder = config.clone().into_builder();
+        builder.set_credentials_provider(credentials.clone().map(SharedCredentialsProvider::new));
+        let config = &builder.build();
         Self {
             autoscaling: aws_sdk_autoscaling::Client::new(config),
             ec2: aws_sdk_ec2::Client::new(config),
@@ -56,6 +72,14 @@ impl Clients {
             quotas: aws_sdk_servicequotas::Client::new(config),
             sts: aws_sdk_sts::Client::new(config),
             profile: None,
+            credentials,
+        }
+    }
+
+    /// Lets credentials that failed be looked for once more.
+    pub(crate) fn retry_credentials(&self) {
+        if let Some(credentials) = &self.credentials {
+            credentials.forget_failure();
         }
     }
 }

@@ -10,6 +10,7 @@ mod catalogue;
 mod clients;
 mod context;
 mod control_plane;
+mod credentials;
 mod documents;
 mod eks_arn;
 mod errors;

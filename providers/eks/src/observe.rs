@@ -13,6 +13,8 @@ pub(crate) async fn observe(
     context: &ObserveContext<'_>,
     kinds: &ScopeKinds,
 ) -> Result<Observation, ProviderError> {
+    // Each look at the whole cluster asks for credentials that failed, once for all its reads.
+    clients.retry_credentials();
     let on_cluster = async {
         let (mut observation, cluster) = control_plane::observe_cluster(clients, context, kinds).await;
         let (parts, pools) = futures::join!(
