@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use crate::arguments::{Output, TalkArguments};
 use crate::machine::Machine;
 use human::Bars;
+use plain::Retries;
 use style::Style;
 
 /// Something that was found out and can be shown to people and to programs.
@@ -46,6 +47,7 @@ pub(crate) struct Console {
     bars: Option<Mutex<Bars>>,
     /// Whether a phase was told already.
     has_begun: AtomicBool,
+    retries: Mutex<Retries>,
     /// The first failure to write to standard output.
     stdout_error: Mutex<Option<io::Error>>,
 }
@@ -66,6 +68,7 @@ impl Console {
             stderr_style,
             bars: bars.then(|| Mutex::new(Bars::new(ProgressDrawTarget::stderr(), stderr_style))),
             has_begun: AtomicBool::new(false),
+            retries: Mutex::default(),
             stdout_error: Mutex::new(None),
         }
     }
@@ -90,8 +93,11 @@ impl Console {
             return;
         }
         if let Some(mut bars) = self.bars() {
-            bars.event(event);
-        } else if let Some(line) = plain::line(event, self.stderr_style) {
+            return bars.event(event);
+        }
+        // Who wants to know more gets to know every retry.
+        let is_news = self.stderr_style.verbose || self.retries().is_news(event);
+        if let Some(line) = plain::line(event, self.stderr_style).filter(|_| is_news) {
             print_error_line(&line);
         }
     }
@@ -180,6 +186,10 @@ impl Console {
     fn bars(&self) -> Option<MutexGuard<'_, Bars>> {
         // The lock is held only while something is drawn.
         self.bars.as_ref().map(|bars| bars.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn retries(&self) -> MutexGuard<'_, Retries> {
+        self.retries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn json_line(&self, kind: &str, fields: Value) {

@@ -1,6 +1,8 @@
 //! Events as lines for people.
 
-use howso_infra::core::OperationVerb;
+use std::collections::BTreeMap;
+
+use howso_infra::core::{OperationVerb, StepId};
 use howso_infra::engine::Event as EngineEvent;
 use howso_infra::{Event, Phase};
 
@@ -8,6 +10,30 @@ use crate::view::style::{Style, counted, duration};
 
 /// A step that usually takes longer is announced when it begins, so that a log does not fall silent.
 const ANNOUNCED_SECS: f64 = 30.0;
+
+/// What was told of retries. A step may be tried again every few seconds for many minutes, and always for the same reason.
+#[derive(Debug, Default)]
+pub(crate) struct Retries {
+    /// The error and the number of failed attempts that were told last.
+    told: BTreeMap<StepId, (String, u32)>,
+}
+
+impl Retries {
+    /// Whether an event tells something that was not told before. A retry does when it is the first of its step, when its
+    /// error is another one, and when twice as many attempts have failed.
+    pub(crate) fn is_news(&mut self, event: &Event) -> bool {
+        let Event::Engine(EngineEvent::Retrying { step, error, attempt, .. }) = event else { return true };
+        let error = error.to_string();
+        if let Some((told, attempts)) = self.told.get(step)
+            && *told == error
+            && *attempt < attempts.saturating_mul(2)
+        {
+            return false;
+        }
+        self.told.insert(*step, (error, *attempt));
+        true
+    }
+}
 
 /// The line of an event; [`None`] for one that is no news.
 pub(crate) fn line(event: &Event, style: Style) -> Option<String> {
@@ -110,5 +136,57 @@ pub(crate) fn past(verb: OperationVerb) -> &'static str {
         OperationVerb::Create => "created",
         OperationVerb::Update => "changed",
         OperationVerb::Delete => "removed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use howso_infra::core::ErrorKind;
+
+    use super::*;
+    use crate::samples;
+
+    fn retrying(step: u32, message: &str, attempt: u32) -> Event {
+        Event::Engine(EngineEvent::Retrying {
+            step: StepId(step),
+            resource: samples::id("toy/pool:core"),
+            error: samples::error(ErrorKind::Transient, message),
+            delay_secs: 30.0,
+            attempt,
+        })
+    }
+
+    /// The attempts that are told, of as many as there are.
+    fn told(retries: &mut Retries, step: u32, message: &str, attempts: std::ops::RangeInclusive<u32>) -> Vec<u32> {
+        attempts.filter(|attempt| retries.is_news(&retrying(step, message, *attempt))).collect()
+    }
+
+    #[test]
+    fn retries_for_the_same_reason_are_told_when_their_number_has_doubled() {
+        assert_eq!(told(&mut Retries::default(), 1, "busy", 1..=40), [1, 2, 4, 8, 16, 32]);
+    }
+
+    #[test]
+    fn another_reason_and_another_step_are_news() {
+        let mut retries = Retries::default();
+        assert_eq!(told(&mut retries, 1, "busy", 1..=3), [1, 2]);
+        assert_eq!(told(&mut retries, 1, "throttled", 4..=9), [4, 8]);
+        assert_eq!(told(&mut retries, 2, "throttled", 1..=3), [1, 2]);
+        assert_eq!(told(&mut retries, 1, "busy", 10..=10), [10]);
+    }
+
+    #[test]
+    fn a_step_that_fails_now_and_then_for_the_same_reason_is_told_once() {
+        let mut retries = Retries::default();
+        assert_eq!(told(&mut retries, 1, "busy", 1..=1), [1]);
+        assert_eq!(told(&mut retries, 1, "busy", 1..=1), [0; 0]);
+    }
+
+    #[test]
+    fn whatever_is_no_retry_is_news() {
+        let mut retries = Retries::default();
+        for _ in 0..2 {
+            assert!(retries.is_news(&Event::Phase(Phase::Verifying)));
+        }
     }
 }
