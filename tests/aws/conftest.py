@@ -20,6 +20,9 @@ from botocore.config import Config
 
 import servers
 from recording import Proxy
+from snapshots import compare_snapshot, pytest_addoption
+
+__all__ = ["compare_snapshot", "pytest_addoption"]
 
 REGION = "us-east-1"
 CLUSTER = "demo"

@@ -73,10 +73,11 @@ impl Run<'_> {
         let plan = &self.prepared.plan;
         let what = if saved.direction != plan.direction || saved.identity.cluster != plan.identity.cluster {
             "the command"
+        } else if saved.observed_digest != plan.observed_digest {
+            // What is wanted follows in parts from what is there, so this comes first.
+            "the cloud"
         } else if saved.spec_digest != plan.spec_digest {
             "the specification"
-        } else if saved.observed_digest != plan.observed_digest {
-            "the cloud"
         } else {
             return Ok(());
         };

@@ -7,7 +7,7 @@ mod table;
 
 pub(crate) use choice::{candidates, choose};
 pub(crate) use cost::cost;
-pub(crate) use names::check_named_types;
+pub(crate) use names::check_machines;
 use table::find;
 
 /// The virtual CPUs of an instance type; [`None`] for one that the catalogue does not know.

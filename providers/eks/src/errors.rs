@@ -21,6 +21,11 @@ const BODY_LIMIT: usize = 2_000;
 const CREDENTIALS_HINT: &str = "check who you are with `aws sts get-caller-identity`; sign in with `aws sso login`, or choose other \
                                 credentials with AWS_PROFILE";
 
+/// Stands for the call in errors of credentials: they come before any call, and the one that happened to be first tells nothing.
+const CREDENTIALS: &str = "AWS credentials";
+
+const ENDPOINT_HINT: &str = "check the network, the region and AWS_ENDPOINT_URL";
+
 /// How the SDK's credentials cache begins to say that no provider answered in time; the error has no public type.
 const IDENTITY_TIMEOUT: &str = "identity resolver timed out";
 
@@ -74,10 +79,10 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     if let Some(credentials) = find::<CredentialsError>(error) {
-        return credentials_error(call, credentials);
+        return credentials_error(credentials);
     }
     if chain(error).any(|cause| cause.to_string().starts_with(IDENTITY_TIMEOUT)) {
-        return credentials_error(call, &CredentialsError::provider_timed_out(Duration::ZERO));
+        return credentials_error(&CredentialsError::provider_timed_out(Duration::ZERO));
     }
     match error {
         SdkError::ServiceError(context) if !context.raw().status().is_success() => {
@@ -88,17 +93,20 @@ where
         }
         // The call was carried out, and what the answer says is lost.
         SdkError::ServiceError(_) | SdkError::ResponseError(_) => {
-            ProviderError::new(ErrorKind::Ambiguous, call, "the answer could not be read")
+            ProviderError::new(ErrorKind::Ambiguous, call, "the answer could not be read as one of AWS")
+                .with_hint(ENDPOINT_HINT)
         }
         SdkError::TimeoutError(_) => {
             ProviderError::new(ErrorKind::Ambiguous, call, "no answer within the request timeout")
+                .with_hint(ENDPOINT_HINT)
         }
         SdkError::DispatchFailure(_) if is_before_sending(error) => {
             ProviderError::new(ErrorKind::Transient, call, format!("no connection: {}", innermost(error)))
-                .with_hint("check the network, the region and AWS_ENDPOINT_URL")
+                .with_hint(ENDPOINT_HINT)
         }
         SdkError::DispatchFailure(_) => {
             ProviderError::new(ErrorKind::Ambiguous, call, format!("the connection broke: {}", innermost(error)))
+                .with_hint(ENDPOINT_HINT)
         }
         // `SdkError` is open; the rest are requests that could not be built.
         _ => ProviderError::new(ErrorKind::Bug, call, format!("the request could not be made: {}", innermost(error))),
@@ -126,7 +134,8 @@ fn answered(
     };
     let mut error = ProviderError::new(kind, call, message);
     error.code = code.map(str::to_owned);
-    error.hint = hint(&error.kind);
+    // What has no code of an error was not worded by AWS.
+    error.hint = hint(&error.kind).or_else(|| code.is_none().then(|| ENDPOINT_HINT.to_owned()));
     error
 }
 
@@ -190,16 +199,14 @@ fn body(raw: &HttpResponse) -> String {
 }
 
 /// The reasons of credential providers may quote files and the output of helper programs, so they are not repeated.
-fn credentials_error(call: &'static str, error: &CredentialsError) -> ProviderError {
-    let (kind, message) = match error {
-        CredentialsError::CredentialsNotLoaded(_) => (ErrorKind::Auth, "no AWS credentials were found"),
-        CredentialsError::ProviderTimedOut(_) => (ErrorKind::Auth, "no AWS credentials were found in time"),
-        CredentialsError::InvalidConfiguration(_) => {
-            (ErrorKind::Auth, "the configuration of the AWS credentials is wrong")
-        }
-        _ => (ErrorKind::Auth, "the source of the AWS credentials failed or they have expired"),
+fn credentials_error(error: &CredentialsError) -> ProviderError {
+    let message = match error {
+        CredentialsError::CredentialsNotLoaded(_) => "none were found",
+        CredentialsError::ProviderTimedOut(_) => "none were found in time",
+        CredentialsError::InvalidConfiguration(_) => "their configuration is wrong",
+        _ => "their source failed, or they have expired",
     };
-    ProviderError::new(kind, call, message).with_hint(CREDENTIALS_HINT)
+    ProviderError::new(ErrorKind::Auth, CREDENTIALS, message).with_hint(CREDENTIALS_HINT)
 }
 
 /// Whether the connection was never made, so that nothing can have been sent.

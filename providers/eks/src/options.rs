@@ -6,7 +6,7 @@ mod shape;
 use howso_infra_core::spec::{ClusterSpec, SpecErrors};
 use ipnet::Ipv4Net;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::catalogue;
 
@@ -40,6 +40,7 @@ pub(crate) struct EksOptions {
 pub(crate) struct NetworkOptions {
     /// Addresses of the new network: private IPv4 (RFC 1918), /16 to /22. Default 10.42.0.0/16.
     #[schemars(with = "Option<String>")]
+    #[serde(deserialize_with = "block")]
     cidr: Option<Ipv4Net>,
     /// The network that exists, for example `vpc-0123456789abcdef0`. It is never changed and never deleted.
     pub(crate) vpc: Option<String>,
@@ -51,7 +52,15 @@ pub(crate) struct NetworkOptions {
     /// Addresses of Kubernetes services: private IPv4, /12 to /24, apart from those of the network. Left out: EKS takes
     /// 10.100.0.0/16 or 172.20.0.0/16, whichever is apart from the network.
     #[schemars(with = "Option<String>")]
+    #[serde(deserialize_with = "block")]
     pub(crate) service_cidr: Option<Ipv4Net>,
+}
+
+/// A block of addresses; the error says what one looks like, which that of the type does not.
+fn block<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ipv4Net>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let wrong = |_| format!("`{text}` is not a block of IPv4 addresses such as \"10.42.0.0/16\"");
+    text.parse().map(Some).map_err(wrong).map_err(serde::de::Error::custom)
 }
 
 impl NetworkOptions {
@@ -126,7 +135,7 @@ impl EksOptions {
     pub(crate) fn from_spec(spec: &ClusterSpec) -> Result<Self, SpecErrors> {
         let options: Self = spec.provider_options.decode()?;
         let mut errors = checks::check(&options, spec);
-        errors.extend(catalogue::check_named_types(spec));
+        errors.extend(catalogue::check_machines(spec));
         if errors.is_empty() { Ok(options) } else { Err(errors.into()) }
     }
 }

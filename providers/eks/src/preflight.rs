@@ -134,6 +134,7 @@ fn unreadable(subject: &str, error: &ProviderError) -> Finding {
         let cure = error.hint.clone().unwrap_or_default();
         return blocking(subject, error.message.clone(), &cure, ErrorKind::Auth);
     }
-    let reason = error.code.as_deref().unwrap_or("no error code");
-    note(subject, format!("could not be checked: {} answered {reason}", error.call))
+    let reason =
+        error.code.as_deref().map_or_else(|| format!(": {}", error.message), |code| format!(" answered {code}"));
+    note(subject, format!("could not be checked: {}{reason}", error.call))
 }

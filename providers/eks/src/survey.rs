@@ -51,8 +51,11 @@ pub(crate) async fn survey(
     observation: &Observation,
 ) -> Result<Facts, ProviderError> {
     let survey = Survey { clients, spec, options, observation };
-    let ((identity, identity_notes), (placement, placement_notes), (versions, version_notes)) =
-        futures::try_join!(survey.identity(), survey.placement(), survey.versions())?;
+    // All are waited for, so that of several failures always the same one is told.
+    let (identity, placement, versions) = futures::join!(survey.identity(), survey.placement(), survey.versions());
+    let (identity, identity_notes) = identity?;
+    let (placement, placement_notes) = placement?;
+    let (versions, version_notes) = versions?;
     let mut notes = Notes::default();
     notes.add(identity_notes);
     notes.add(placement_notes);

@@ -112,7 +112,11 @@ impl Context<'_> {
             process_id: std::process::id(),
         };
         let console = Arc::clone(self.console);
-        let session = Session::open(resolved.spec.clone(), self.registry, surroundings).await?;
+        let session = Session::open(resolved.spec.clone(), self.registry, surroundings).await;
+        let session = session.map_err(|error| match error {
+            howso_infra::Error::Spec(errors) => Failure::Spec(resolved.origins.locate(errors)),
+            other => other.into(),
+        })?;
         Ok((resolved.spec, session.on_event(Arc::new(move |event: &Event| console.event(event)))))
     }
 }

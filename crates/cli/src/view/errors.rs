@@ -97,14 +97,6 @@ impl FailureReport<'_> {
             Failure::Library(error) => of_library(error),
             Failure::Usage { hint, .. } => Anatomy { hints: vec![hint.clone()], ..Anatomy::default() },
             Failure::Blocked(plan) => of_blocked(plan),
-            Failure::Unfit(findings) => {
-                let blocking = findings.iter().filter(|finding| finding.severity == Severity::Blocking);
-                let blocking = counted(blocking.count(), "thing is", "things are");
-                Anatomy {
-                    hints: vec![format!("{blocking} to be cured, then run the command again")],
-                    ..Anatomy::default()
-                }
-            }
             Failure::Unfinished { direction, outcome } => of_outcome(*direction, outcome),
             Failure::StillDifferent(plan) => of_still_different(plan),
             Failure::LeftBehind { failures, leftovers, remaining } => {
@@ -134,44 +126,78 @@ impl FailureReport<'_> {
                 hints: hint_for_file(source).map(str::to_owned).into_iter().collect(),
                 ..of_sources(self.failure)
             },
-            Failure::Declined | Failure::Interrupted | Failure::Abandoned | Failure::Changes | Failure::Found(_) => {
-                Anatomy::default()
-            }
+            Failure::Declined
+            | Failure::Interrupted
+            | Failure::Abandoned
+            | Failure::Changes
+            | Failure::Found(_)
+            | Failure::Unfit(_) => Anatomy::default(),
         };
         if anatomy.errors.is_empty() {
             anatomy.errors.push((self.failure.to_string(), None));
         }
-        if let Some(command) = self.resume.filter(|_| is_resumable(self.failure)) {
-            anatomy.hints.push(format!("run `{command}` again to resume"));
+        if let Some(command) = self.resume {
+            anatomy.hints.extend(match next(self.failure) {
+                Next::Resume => Some(format!("run `{command}` again to resume")),
+                Next::Again => Some(format!("{}then run `{command}` again", to_cure(self.failure))),
+                Next::Nothing => None,
+            });
         }
         anatomy.hints.dedup();
         anatomy
     }
 }
 
-/// Whether the same command, run again, goes on from here.
-fn is_resumable(failure: &Failure) -> bool {
+/// What has to be done before, where no other hint says it.
+fn to_cure(failure: &Failure) -> String {
+    let Failure::Unfit(findings) = failure else { return String::new() };
+    match findings.iter().filter(|finding| finding.severity == Severity::Blocking).count() {
+        1 => "cure this, ".to_owned(),
+        several => format!("cure these {several} things, "),
+    }
+}
+
+/// What the same command does when it is run again.
+enum Next {
+    /// It goes on from here.
+    Resume,
+    /// It begins again, when what is in the way is cured.
+    Again,
+    /// It comes to the same end.
+    Nothing,
+}
+
+fn next(failure: &Failure) -> Next {
     match failure {
         // What could not be read may be readable a minute later; other obstacles stay.
-        Failure::Blocked(plan) => plan.blocked().any(|decision| matches!(decision.reason, Reason::Gap { .. })),
-        Failure::Library(error) => Exit::of(failure) != Exit::Usage && !matches!(error, howso_infra::Error::Graph(_)),
-        Failure::Unfinished { .. }
+        Failure::Blocked(plan) if plan.blocked().any(|decision| matches!(decision.reason, Reason::Gap { .. })) => {
+            Next::Again
+        }
+        Failure::Unfit(_) => Next::Again,
+        Failure::Library(error)
+            if matches!(error, howso_infra::Error::Graph(_)) || Exit::of(failure) == Exit::Usage =>
+        {
+            Next::Nothing
+        }
+        Failure::Library(_) if matches!(Exit::of(failure), Exit::Credentials | Exit::Quota) => Next::Again,
+        Failure::Library(_)
+        | Failure::Unfinished { .. }
         | Failure::StillDifferent(_)
         | Failure::Interrupted
-        | Failure::Abandoned
-        | Failure::Unfit(_) => true,
+        | Failure::Abandoned => Next::Resume,
         Failure::Spec(_)
         | Failure::Usage { .. }
         | Failure::File { .. }
         | Failure::Merge { .. }
         | Failure::NobodyToAsk { .. }
         | Failure::Declined
+        | Failure::Blocked(_)
         | Failure::LeftBehind { .. }
         | Failure::NoAccess
         | Failure::Changes
         | Failure::Found(_)
         | Failure::Runtime(_)
-        | Failure::StandardOutput(_) => false,
+        | Failure::StandardOutput(_) => Next::Nothing,
     }
 }
 

@@ -1,23 +1,53 @@
-//! Checks the instance types that a user names, before any request.
+//! Checks the machines that a user asks for, before any request.
 
 use howso_infra_core::spec::{ClusterSpec, KeyPath, Machine, SpecError, SpecErrorKind};
 
+use crate::catalogue::choice::candidates;
 use crate::catalogue::table::{TYPES, find};
 
 /// How many near names an error lists.
 const SUGGESTIONS: usize = 3;
 
-/// Returns what is wrong with the types named for each pool: unknown ones, repeated ones and those of another architecture.
-pub(crate) fn check_named_types(spec: &ClusterSpec) -> Vec<SpecError> {
-    let core = (KeyPath::dotted("core.machine.types"), &spec.core.machine);
+/// Returns what is wrong with the machine of each pool: a shape that none has, and types that are unknown, repeated or of
+/// another architecture.
+pub(crate) fn check_machines(spec: &ClusterSpec) -> Vec<SpecError> {
+    let core = (KeyPath::dotted("core.machine"), &spec.core.machine);
     let workers = spec
         .workers
         .iter()
-        .map(|(name, pool)| (KeyPath::dotted("workers").key(name.as_str()).key("machine").key("types"), &pool.machine));
-    std::iter::once(core).chain(workers).flat_map(|(path, machine)| check_machine(&path, machine)).collect()
+        .map(|(name, pool)| (KeyPath::dotted("workers").key(name.as_str()).key("machine"), &pool.machine));
+    let check = |(path, machine): (KeyPath, &Machine)| match machine.types.as_slice() {
+        [] => check_shape(path, machine).into_iter().collect(),
+        [_, ..] => check_types(&path.key("types"), machine),
+    };
+    std::iter::once(core).chain(workers).flat_map(check).collect()
 }
 
-fn check_machine(path: &KeyPath, machine: &Machine) -> Vec<SpecError> {
+/// A shape that no machine has, in any region.
+fn check_shape(path: KeyPath, machine: &Machine) -> Option<SpecError> {
+    if !candidates(machine).is_empty() {
+        return None;
+    }
+    let alike = TYPES.iter().filter(|known| known.automatic && known.architecture == machine.architecture);
+    let largest = alike.max_by_key(|known| (known.memory_mib, known.vcpus))?;
+    Some(SpecError {
+        kind: SpecErrorKind::InvalidValue,
+        path,
+        message: format!(
+            "there is no instance type with {} vCPUs and {} on {}",
+            machine.cpu, machine.memory, machine.architecture
+        ),
+        hint: Some(format!(
+            "ask for a smaller machine; the one with most memory is {} with {} vCPUs and {}Gi",
+            largest.name,
+            largest.vcpus,
+            largest.memory_mib / 1024
+        )),
+        origin: None,
+    })
+}
+
+fn check_types(path: &KeyPath, machine: &Machine) -> Vec<SpecError> {
     let mut errors = Vec::new();
     for (index, name) in machine.types.iter().enumerate() {
         let error = |kind, message, hint| SpecError { kind, path: path.index(index), message, hint, origin: None };
@@ -55,21 +85,35 @@ mod tests {
 
     use super::*;
 
-    fn errors(types: &[&str]) -> Vec<String> {
-        let machine = Machine {
+    fn machine(types: &[&str]) -> Machine {
+        Machine {
             cpu: Cpu::new(16).unwrap(),
             memory: "64Gi".parse().unwrap(),
             architecture: Architecture::X86_64,
             disk: Gibibytes::new(100).unwrap(),
             types: types.iter().map(|&name| name.to_owned()).collect(),
-        };
+        }
+    }
+
+    fn errors(types: &[&str]) -> Vec<String> {
         let path = KeyPath::dotted("core.machine.types");
-        check_machine(&path, &machine).iter().map(ToString::to_string).collect()
+        check_types(&path, &machine(types)).iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn known_types_pass() {
         assert_eq!(errors(&["m6i.4xlarge", "m7i-flex.4xlarge"]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_shape_that_no_machine_has_is_told_the_largest() {
+        let check = |cpu| {
+            let machine = Machine { cpu: Cpu::new(cpu).unwrap(), ..machine(&[]) };
+            check_shape(KeyPath::dotted("core.machine"), &machine).map(|error| error.to_string())
+        };
+        assert_eq!(check(16), None);
+        let found = check(1000).unwrap();
+        assert!(found.contains("there is no instance type with 1000 vCPUs and "), "{found}");
     }
 
     #[test]

@@ -22,6 +22,10 @@ const NETWORK_PREFIXES: std::ops::RangeInclusive<u8> = 16..=22;
 /// The sizes of the block of services that EKS accepts (`kubernetesNetworkConfig.serviceIpv4Cidr`).
 const SERVICE_PREFIXES: std::ops::RangeInclusive<u8> = 12..=24;
 
+/// The blocks that EKS itself takes for services.
+const SERVICE_DEFAULTS: [Ipv4Net; 2] =
+    [Ipv4Net::new_assert(Ipv4Addr::new(10, 100, 0, 0), 16), Ipv4Net::new_assert(Ipv4Addr::new(172, 20, 0, 0), 16)];
+
 /// The longest path of a role (IAM API reference, `CreateRole`).
 const PATH_LIMIT: usize = 512;
 
@@ -63,14 +67,14 @@ impl Checker<'_> {
             });
         };
         if self.spec.zones.get() < 2 && network.vpc.is_none() {
-            refuse("zones", "EKS spreads every control plane over two zones".to_owned(), "2 or 3");
+            refuse("zones", "EKS spreads every control plane over two zones".to_owned(), "ask for 2 or 3");
         }
         if let ApiAccess::Cidrs(cidrs) = &self.spec.api_access {
             for cidr in cidrs.iter().filter(|cidr| matches!(cidr, IpNet::V6(_))) {
                 refuse(
                     "kubernetes.api_access",
                     format!("{cidr} is IPv6, which EKS takes only for IPv6 clusters"),
-                    "IPv4",
+                    "name IPv4 networks, for example \"203.0.113.0/24\"",
                 );
             }
         }
@@ -97,8 +101,13 @@ impl Checker<'_> {
         self.unique("zones", zones);
         let wanted = usize::from(self.spec.zones.get()).max(2);
         if !zones.is_empty() && zones.len() != wanted {
-            let message = format!("{} zones are named, but the cluster has {wanted}", zones.len());
-            self.refuse("zones", message, "name as many as `zones` says, and at least 2");
+            let named = if zones.len() == 1 { "1 zone is".to_owned() } else { format!("{} zones are", zones.len()) };
+            let message = format!("{named} named, but the cluster has {wanted}");
+            self.refuse(
+                "zones",
+                message,
+                &format!("name {wanted}, or set `zones` outside of [eks] to how many you want"),
+            );
         }
     }
 
@@ -156,7 +165,9 @@ impl Checker<'_> {
         let cidr = network.cidr();
         if network.vpc.is_none() && (cidr.contains(&services) || services.contains(&cidr)) {
             let message = format!("{services} overlaps with the addresses of the network, {cidr}");
-            self.refuse("network.service_cidr", message, "take another block, for example \"172.20.0.0/16\"");
+            let others = SERVICE_DEFAULTS.iter().find(|other| !other.contains(&cidr) && !cidr.contains(*other));
+            let example = others.map_or_else(String::new, |other| format!(", for example \"{other}\""));
+            self.refuse("network.service_cidr", message, &format!("take another block{example}, or leave it out"));
         }
     }
 

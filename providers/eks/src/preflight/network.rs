@@ -120,18 +120,20 @@ impl Preflight<'_> {
         let mut findings = Vec::new();
         let mut zones = BTreeSet::new();
         for id in ids {
+            let is_private = self.options.network.private_subnets.contains(id);
+            let field = if is_private { "private_subnets" } else { "public_subnets" };
             let Some(subnet) = subnets.iter().find(|subnet| subnet.subnet_id.as_ref() == Some(id)) else {
-                findings.push(invalid("private_subnets", format!("there is no {id} in this region and account")));
+                findings.push(invalid(field, format!("there is no {id} in this region and account")));
                 continue;
             };
             if subnet.vpc_id.as_deref() != Some(vpc_id) {
                 let other = subnet.vpc_id.as_deref().unwrap_or("another network");
-                findings.push(invalid("private_subnets", format!("{id} is in {other}, not in {vpc_id}")));
+                findings.push(invalid(field, format!("{id} is in {other}, not in {vpc_id}")));
             }
-            if self.options.network.private_subnets.contains(id) {
+            if is_private {
                 zones.extend(subnet.availability_zone.as_deref());
             }
-            findings.extend(free_addresses(id, subnet));
+            findings.extend(free_addresses(field, id, subnet));
         }
         if zones.len() < 2 {
             findings.push(invalid("private_subnets", "the private subnets are in fewer than two zones".to_owned()));
@@ -140,13 +142,13 @@ impl Preflight<'_> {
     }
 }
 
-fn free_addresses(id: &str, subnet: &Subnet) -> Option<Finding> {
+fn free_addresses(field: &str, id: &str, subnet: &Subnet) -> Option<Finding> {
     let free = subnet.available_ip_address_count?;
     let message = format!(
         "{id} has {free} free addresses; EKS needs {FREE_ADDRESSES_MIN} and recommends {FREE_ADDRESSES_RECOMMENDED}"
     );
     if free < FREE_ADDRESSES_MIN {
-        Some(invalid("private_subnets", message))
+        Some(invalid(field, message))
     } else if free < FREE_ADDRESSES_RECOMMENDED {
         Some(warning("existing network", message, "free some addresses, or choose a larger subnet"))
     } else {

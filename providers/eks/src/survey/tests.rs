@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use howso_infra_core::provider::Facts;
 use howso_infra_core::{
-    Attributes, Generation, Observation, Observed, Ownership, ProviderError, ResourceId, Status, Value,
+    Attributes, ErrorKind, Generation, Observation, Observed, Ownership, ProviderError, ResourceId, Status, Value,
 };
 
 use super::survey;
@@ -212,9 +212,22 @@ async fn a_new_kubernetes_version_brings_new_addons() {
     let facts = surveyed(&server, "[kubernetes]\nversion = \"1.36\"", &running()).await.unwrap();
     let found = EksFacts::from_facts(&facts).unwrap();
     assert_eq!(found.addon_versions.get("coredns").map(String::as_str), Some("v1"));
-    assert!(
-        server.calls().iter().all(|call| call.starts_with("GET /addons/supported-versions")),
-        "{:?}",
-        server.calls()
-    );
+    let is_about_versions =
+        |call: &String| call.starts_with("GET /addons/supported-versions") || call.starts_with("GET /cluster-versions");
+    assert!(server.calls().iter().all(is_about_versions), "{:?}", server.calls());
+}
+
+#[tokio::test]
+async fn a_kubernetes_version_that_eks_does_not_have_is_refused_before_anything_is_made() {
+    let versions = r#"{"clusterVersions": [{"clusterVersion": "1.34"}, {"clusterVersion": "1.33"}]}"#;
+    let server = Server::start(move |request| {
+        if request.call.starts_with("GET /cluster-versions") {
+            return Answer::Status(200, versions.to_owned());
+        }
+        region(request, &[])
+    });
+    let error = surveyed(&server, "[kubernetes]\nversion = \"1.99\"", &Observation::default()).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Invalid { field: Some("kubernetes.version".to_owned()) });
+    assert!(error.hint.as_ref().is_some_and(|hint| hint.contains("1.33, 1.34")), "{error:?}");
+    surveyed(&server, "[kubernetes]\nversion = \"1.33\"", &Observation::default()).await.unwrap();
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_eks::types::{ClusterVersionInformation, VersionStatus};
 use futures::future::try_join_all;
 use howso_infra_core::spec::KubernetesVersion;
-use howso_infra_core::{ProviderError, ResourceId};
+use howso_infra_core::{ErrorKind, ProviderError, ResourceId};
 
 use super::{Notes, Survey, optional};
 use crate::{control_plane, pages};
@@ -23,12 +23,30 @@ impl Survey<'_> {
         let mut notes = Notes::default();
         let present = control_plane::observed_version(self.observation);
         let kubernetes = match (self.spec.kubernetes.version, present) {
-            (Some(wanted), _) => wanted,
+            (Some(wanted), present) if present == Some(wanted) => wanted,
+            (Some(wanted), _) => self.existing_version(wanted).await?,
             (None, Some(present)) => present,
             (None, None) => self.newest_version(&mut notes).await?,
         };
         let addons = self.addon_versions(kubernetes, present == Some(kubernetes), &mut notes).await?;
         Ok((Versions { kubernetes, addons }, notes))
+    }
+
+    /// The wanted version, if EKS has it or does not say: it would refuse the control plane only after the network is made.
+    async fn existing_version(&self, wanted: KubernetesVersion) -> Result<KubernetesVersion, ProviderError> {
+        let call = "eks:DescribeClusterVersions";
+        let items = self.clients.eks.describe_cluster_versions().into_paginator().items().send();
+        let Ok(answer) = optional(pages::all(items, call).await)? else { return Ok(wanted) };
+        let mut versions: Vec<KubernetesVersion> =
+            answer.iter().filter_map(|version| version.cluster_version.as_deref()?.parse().ok()).collect();
+        if versions.is_empty() || versions.contains(&wanted) {
+            return Ok(wanted);
+        }
+        versions.sort_unstable();
+        let versions: Vec<String> = versions.iter().map(ToString::to_string).collect();
+        let kind = ErrorKind::Invalid { field: Some("kubernetes.version".to_owned()) };
+        let hint = format!("set kubernetes.version to one of {}, or leave it out for the newest", versions.join(", "));
+        Err(ProviderError::new(kind, call, format!("EKS has no Kubernetes {wanted}")).with_hint(hint))
     }
 
     /// The newest version in standard support, or the one known when this program was made.

@@ -127,7 +127,11 @@ impl Survey<'_> {
             }
         }
         if zones.len() < ZONES_MIN {
-            return Err(too_few_zones("the existing network", ZONES_MIN, zones.len()));
+            let kind = ErrorKind::Invalid { field: Some("eks.network.private_subnets".to_owned()) };
+            let message = format!("the private subnets are all in {}", zones.concat());
+            let hint =
+                "name subnets in two zones at least in eks.network.private_subnets: EKS spreads every control plane";
+            return Err(ProviderError::new(kind, call, message).with_hint(hint));
         }
         Ok(zones.into_iter().map(Zone::chosen).collect())
     }

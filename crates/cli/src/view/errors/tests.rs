@@ -119,7 +119,7 @@ fn what_could_not_be_read_is_tried_again() {
     let report = vec![decision("toy/role:node", Change::Blocked, gap)];
     let text = text(&Failure::Blocked(Box::new(plan(Direction::Up, Vec::new(), report))));
     assert!(text.contains("cause: toy/role:node: could not be read: toy:Make: no answer\n"), "{text}");
-    assert!(text.ends_with("hint: run `howso-infra up` again to resume\n"), "{text}");
+    assert!(text.ends_with("hint: then run `howso-infra up` again\n"), "{text}");
 }
 
 #[test]
@@ -137,8 +137,7 @@ fn findings_are_listed_with_their_cures() {
       ✗ quota: vCPUs: 8 needed, 4 left
           hint: ask for more
 
-    hint: 1 thing is to be cured, then run the command again
-    hint: run `howso-infra up` again to resume
+    hint: cure this, then run `howso-infra up` again
     ");
 }
 
