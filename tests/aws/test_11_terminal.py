@@ -74,8 +74,8 @@ def test_up_asks_shows_bars_and_leaves_lines(cli: Cli, ministack: Rig, on_termin
     assert ministack.proxy.mutations() == []
     steps = int(re.search(r"Carry out (\d+) steps", asked)[1])
     terminal.type("y\n")
-    seen = terminal.wait_for(A_BAR)
-    assert re.search(THE_BAR, seen), seen
+    # Bars are drawn one after the other, so that a look may come in between.
+    seen = terminal.wait_for(lambda text: all(re.search(bar, text) for bar in (A_BAR, THE_BAR)))
     before = re.search(r"is being created\s+(\d+)s of", seen)[1]
     terminal.wait_for(lambda text: (now := re.search(r"cluster:main is being created\s+(\d+)s of", text)) is not None and now[1] != before)
     assert terminal.end() == 0, terminal.everything()

@@ -17,7 +17,6 @@ import expected
 from conftest import CLUSTER, REGION, SPEC, Cli, Rig, up_arguments
 from test_12_secrets import CANARY, MAY_FAIL, SOURCES, TOKEN, in_sso_cache, stop_servers  # noqa: F401
 from test_5_life_moto import WITHOUT
-from test_4_removal import without_groups
 from test_8_two_runs import second_key
 
 BUCKET, PREFIX = "team-journals", "clusters/a"
@@ -142,7 +141,7 @@ def test_life_with_the_journal_in_a_bucket(cli_in: Any, rig: Rig) -> None:
     assert [exchange.key for exchange in journal_calls(rig)] == ["s3:GetObject"], "a plan takes no lease"
 
     other.down().expect(0)
-    assert without_groups(account.inventory(rig.client)) == {}
+    assert account.inventory(rig.client) == {}
     assert keys(rig) == [KEY, f"{KEY}.removed"]
     assert records(rig) == []
     assert deployment in raw(rig, f"{KEY}.removed").decode()
@@ -273,7 +272,7 @@ def test_a_deleted_journal_is_rebuilt_from_tags(cli_in: Any, rig: Rig) -> None:
     assert changes(rig) == []
     assert deployment in raw(rig).decode()
     cli.down(profile=PROFILE).expect(0)
-    assert without_groups(account.inventory(rig.client)) == {}
+    assert account.inventory(rig.client) == {}
 
 
 @only_ministack

@@ -70,7 +70,8 @@ def test_down_during_up_exits_8(cli_for: Any, ministack: Rig, calm: account.Inve
 def test_an_interrupt_waits_for_what_is_in_flight_and_is_resumable(cli_for: Any, ministack: Rig, calm: account.Inventory, nth: int) -> None:
     cli = cli_for(ministack)
     ministack.proxy.arm({"match": {"mutating": nth}, "kind": "delay", "seconds": 0.5})
-    process = cli.start(*up_arguments())
+    # Few calls at a time, so that those in flight can be told from a run that goes on.
+    process = cli.start(*up_arguments(), env={"HOWSO_INFRA_ENGINE__PARALLELISM": "4"})
     reached(ministack, process)
     sent = len(ministack.proxy.mutations())
     process.send_signal(signal.SIGINT)

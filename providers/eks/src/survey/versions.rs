@@ -23,7 +23,8 @@ impl Survey<'_> {
         let mut notes = Notes::default();
         let present = control_plane::observed_version(self.observation);
         let kubernetes = match (self.spec.kubernetes.version, present) {
-            (Some(wanted), present) if present == Some(wanted) => wanted,
+            // The plan refuses to go back.
+            (Some(wanted), Some(present)) if wanted <= present => wanted,
             (Some(wanted), _) => self.existing_version(wanted).await?,
             (None, Some(present)) => present,
             (None, None) => self.newest_version(&mut notes).await?,
