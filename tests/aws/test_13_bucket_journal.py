@@ -415,7 +415,7 @@ def test_every_source_of_credentials_works_and_leaves_no_secret_in_the_bucket(cl
         assert secret not in result.stdout + result.stderr
     if source is in_sso_cache:
         # SSO's call is not signed, so the recording cannot name its service and the model checker would refuse it.
-        assert [exchange.key for exchange in rig.proxy.exchanges()] == ["unsigned:GET /federation/credentials"]
+        assert [exchange.key for exchange in rig.proxy.exchanges()] == ["sso:GetRoleCredentials"]
         rig.proxy.reset()
 
 
