@@ -5,10 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,15 +15,18 @@ import pytest
 from botocore.config import Config
 
 import servers
+from program import Program, Result, binary
 from recording import Proxy
 from snapshots import compare_snapshot, pytest_addoption
 
-__all__ = ["compare_snapshot", "pytest_addoption"]
+__all__ = ["Result", "binary", "compare_snapshot", "pytest_addoption"]
 
 REGION = "us-east-1"
 CLUSTER = "demo"
 SPEC = ("--provider", "eks", "--region", REGION, "--name", CLUSTER)
-RUN_TIMEOUT_SECS = 120.0
+
+# An address service that is not there.
+NOWHERE = "http://127.0.0.1:9"
 
 # Ordinary settings, made small: the servers answer in milliseconds, so waiting as long as for AWS would only cost time.
 QUICK = {
@@ -86,79 +85,21 @@ def down_arguments(profile: str = "large") -> tuple[str, ...]:
     return ("down", "--profile", profile, *SPEC, "--yes", CLUSTER)
 
 
-@dataclass(frozen=True)
-class Result:
-    """How a run of the program ended."""
-
-    arguments: tuple[str, ...]
-    code: int
-    stdout: str
-    stderr: str
-
-    def expect(self, *codes: int) -> Result:
-        assert self.code in codes, f"{self}\nwanted exit code {' or '.join(map(str, codes))}"
-        return self
-
-    def __str__(self) -> str:
-        return f"{' '.join(self.arguments)}\n-> exit code {self.code}\n--- stdout\n{self.stdout[-6000:]}\n--- stderr\n{self.stderr[-6000:]}"
-
-
 @dataclass
-class Cli:
-    """The program under test in a hermetic environment: its own home, the proxy as AWS, nothing else."""
+class Cli(Program):
+    """The program under test, with the proxy as AWS."""
 
-    binary: str
-    endpoint: str
-    home: Path
-    credentials: dict[str, str]
-    settings: dict[str, str] = field(default_factory=lambda: dict(QUICK))
-    running: list[subprocess.Popen] = field(default_factory=list)
+    endpoint: str = ""
+    credentials: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def state(self) -> Path:
-        return self.home / ".local" / "state" / "howso-infra"
-
-    def environment(self, extra: dict[str, str] | None = None) -> dict[str, str]:
+    def variables(self) -> dict[str, str]:
         return {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "HOME": str(self.home),
-            "TMPDIR": str(self.home),
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_EC2_METADATA_DISABLED": "true",
+            # Nobody outside this machine is asked for its address; whoever wants one brings a service.
+            "HOWSO_INFRA_EKS__ADDRESS_SERVICE": NOWHERE,
             **self.credentials,
-            **self.settings,
-            **(extra or {}),
         }
-
-    def start(self, *arguments: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.Popen:
-        process = subprocess.Popen(
-            [self.binary, *arguments],
-            env=self.environment(env),
-            cwd=self.home,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-            **options,
-        )
-        self.running.append(process)
-        return process
-
-    def finish(self, process: subprocess.Popen, arguments: tuple[str, ...] = (), timeout: float = RUN_TIMEOUT_SECS) -> Result:
-        try:
-            stdout, stderr = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            stdout, stderr = process.communicate()
-            pytest.fail(f"{' '.join(arguments)} did not end in {timeout} s\n{stdout[-4000:]}\n{stderr[-8000:]}")
-        self.running.remove(process)
-        assert "panicked at" not in stderr, f"{' '.join(arguments)} panicked:\n{stderr[-8000:]}"
-        return Result(arguments, process.returncode, stdout, stderr)
-
-    def run(self, *arguments: str, env: dict[str, str] | None = None, timeout: float = RUN_TIMEOUT_SECS, **options: Any) -> Result:
-        return self.finish(self.start(*arguments, env=env, **options), arguments, timeout)
 
     def up(self, *more: str, profile: str = "large", **options: Any) -> Result:
         return self.run(*up_arguments(profile), *more, **options)
@@ -168,38 +109,6 @@ class Cli:
 
     def down(self, *more: str, profile: str = "large", **options: Any) -> Result:
         return self.run(*down_arguments(profile), *more, **options)
-
-    def configure(self, text: str) -> None:
-        """Writes `howso-infra.toml` where the program looks for it."""
-        (self.home / "howso-infra.toml").write_text(text)
-
-    def forget(self) -> None:
-        """Deletes everything local: state, kubeconfig, configuration."""
-        shutil.rmtree(self.home)
-        self.home.mkdir()
-
-    def kill(self, process: subprocess.Popen) -> None:
-        """SIGKILL, and the exit awaited: nothing of the program runs on."""
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        self.running.remove(process)
-
-    def stop_all(self) -> None:
-        for process in list(self.running):
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            self.running.remove(process)
-
-
-@pytest.fixture(scope="session")
-def binary() -> str:
-    path = os.environ.get("HOWSO_INFRA_BIN", "")
-    if not path:
-        pytest.fail("set HOWSO_INFRA_BIN to the howso-infra program to be tested", pytrace=False)
-    if not os.access(path, os.X_OK):
-        pytest.fail(f"HOWSO_INFRA_BIN names {path}, which cannot be executed", pytrace=False)
-    return str(Path(path).resolve())
 
 
 def _rig(server: servers.Server) -> Iterator[Rig]:
@@ -254,8 +163,7 @@ def cli_for(binary: str, tmp_path: Path) -> Iterator[Any]:
     def make(rig: Rig, name: str = "home", **settings: str) -> Cli:
         home = tmp_path / name
         home.mkdir(exist_ok=True)
-        cli = Cli(binary, rig.proxy.endpoint, home, dict(rig.credentials))
-        cli.settings.update(settings)
+        cli = Cli(binary, home, {**QUICK, **settings}, endpoint=rig.proxy.endpoint, credentials=dict(rig.credentials))
         made.append(cli)
         return cli
 

@@ -26,6 +26,8 @@ def main(binary: str, arguments: list[str]) -> int:
             "AWS_ACCESS_KEY_ID": "demo",
             "AWS_SECRET_ACCESS_KEY": "demo",
             "AWS_EC2_METADATA_DISABLED": "true",
+            # Nothing outside this machine is asked.
+            "HOWSO_INFRA_KUBERNETES__API_ACCESS": "private",
             # The emulator answers at once; a cloud would be asked every 1 to 15 seconds.
             "HOWSO_INFRA_ENGINE__POLL_INTERVAL_MIN": "10ms",
             "HOWSO_INFRA_ENGINE__POLL_INTERVAL_MAX": "100ms",
@@ -35,9 +37,9 @@ def main(binary: str, arguments: list[str]) -> int:
             print(f"\n$ howso-infra {' '.join(words)}", file=sys.stderr, flush=True)
             return subprocess.run([binary, *words], env=environment, cwd=home, check=False).returncode
 
-        code = run("up", *CLUSTER, *(arguments or UP))
+        code = run("up", *CLUSTER, "--until", "cloud", *(arguments or UP))
         if code == 0:
-            code = run("status", *CLUSTER, "--profile", "large")
+            code = run("status", *CLUSTER, "--profile", "large", "--until", "cloud")
         return run("down", *CLUSTER, "--yes", "demo") or code
 
 

@@ -192,19 +192,38 @@ def check_template(data: dict[str, Any]) -> None:
         assert tags[account.CLUSTER_TAG] == CLUSTER and re.fullmatch(r"[0-9a-f]{32}", tags[account.DEPLOYMENT_TAG]), kind
 
 
+def template(tags: dict[str, str]) -> tuple[dict[str, str], set[tuple[str, str, str]], dict[str, str]]:
+    """Labels, taints and resources that the Cluster Autoscaler reads from the tags of an empty group, by its own rules.
+
+    The program itself cannot be had here, so this follows `extractLabelsFromAsg`, `extractTaintsFromAsg` and
+    `extractAllocatableResourcesFromAsg` of cluster-autoscaler/cloudprovider/aws/aws_manager.go.
+    """
+    prefix = "k8s.io/cluster-autoscaler/node-template/"
+
+    def after(part: str) -> dict[str, str]:
+        split = {key: key.split(prefix + part) for key in tags}
+        return {parts[1]: tags[key] for key, parts in split.items() if len(parts) > 1 and parts[1]}
+
+    readable = {key: value for key, value in after("taint/").items() if re.search("(.*):(?:NoSchedule|NoExecute|PreferNoSchedule)", value)}
+    taints = {(key, *value.split(":", 1)) for key, value in readable.items()}
+    quantity = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?(m|k|[MGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?")
+    return after("label/"), taints, {name: value for name, value in after("resources/").items() if quantity.fullmatch(value)}
+
+
 def check_autoscaling_tags(rig: Rig) -> None:
     eks, autoscaling = rig.client("eks"), rig.client("autoscaling")
     worker = eks.describe_nodegroup(clusterName=CLUSTER, nodegroupName="worker")["nodegroup"]
     (group,) = [group["name"] for group in worker["resources"]["autoScalingGroups"]]
     tags = account.pages(autoscaling, "describe_tags", "Tags")
     assert {tag["ResourceId"] for tag in tags} == {group}
-    found = {tag["Key"]: tag["Value"] for tag in tags}
-    prefix = "k8s.io/cluster-autoscaler/node-template/"
-    assert found[prefix + "taint/howso.com/nodetype"] == "worker:NoSchedule"
-    assert re.fullmatch(r"[1-9][0-9]*(G|Gi|M|Mi)", found[prefix + "resources/ephemeral-storage"])
-    for key, value in worker["labels"].items():
-        assert found[f"{prefix}label/{key}"] == value
     assert all(tag["PropagateAtLaunch"] is False for tag in tags)
+    # What the autoscaler thinks that a node would be like is what EKS makes of one.
+    labels, taints, resources = template({tag["Key"]: tag["Value"] for tag in tags})
+    effects = {"NO_SCHEDULE": "NoSchedule", "NO_EXECUTE": "NoExecute", "PREFER_NO_SCHEDULE": "PreferNoSchedule"}
+    assert labels == worker["labels"]
+    assert taints == {(taint["key"], taint["value"], effects[taint["effect"]]) for taint in worker["taints"]}
+    assert taints >= {("howso.com/nodetype", "worker", "NoSchedule")}
+    assert set(resources) == {"ephemeral-storage"}
 
 
 def check_addons_and_access(rig: Rig, caller: str) -> None:

@@ -19,6 +19,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import machines
+
 START_TIMEOUT_SECS = 90.0
 STOP_TIMEOUT_SECS = 10.0
 ACCOUNT = "123456789012"
@@ -166,6 +168,48 @@ class Ministack(Server):
             urllib.request.urlopen(request, timeout=START_TIMEOUT_SECS).read()
         except urllib.error.HTTPError:
             pass
+
+
+class MinistackWithKubernetes(Ministack):
+    """ministack with a Docker engine: behind each EKS cluster it starts the node image as a control plane.
+
+    IAM is enforced, so that Kubernetes believes only tokens that are signed with a key of the account. The account's root has
+    the key that `conftest.client` uses.
+    """
+
+    name = "ministack-kubernetes"
+
+    def __init__(self, image: str) -> None:
+        super().__init__()
+        self.image = image
+        self.forwarder: machines.Forwarder | None = None
+        # How ministack marks what it started; the engine may hold containers of others.
+        self.mark = f"ministack.instance={socket.gethostname()}:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        environment = super().environment() | {
+            "EKS_K3S_IMAGE": self.image,
+            "EKS_BASE_PORT": str(free_port()),
+            # Its API server waits for the container that it removes.
+            "MINISTACK_DOCKER_TIMEOUT": "60",
+            "AUTH": "true",
+            "AWS_ACCESS_KEY_ID": "AKIATESTS",
+            "AWS_SECRET_ACCESS_KEY": "tests",
+        }
+        del environment["DOCKER_HOST"]
+        return environment | {name: value for name, value in os.environ.items() if name == "DOCKER_HOST"}
+
+    def start(self) -> Server:
+        # The API server asks ministack about tokens, from inside its container.
+        self.forwarder = machines.Forwarder(self.port, machines.bridge_address())
+        return super().start()
+
+    def stop(self) -> None:
+        super().stop()
+        if self.forwarder is not None:
+            self.forwarder.close()
+        for identifier in machines.containers(self.mark):
+            machines.docker("rm", "--force", "--volumes", identifier, check=False)
 
 
 class SupplementedMinistack(Ministack):

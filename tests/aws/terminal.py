@@ -65,6 +65,10 @@ class Terminal:
             self._set_size(columns, lines)
             self.screen.resize(lines, columns)
 
+    def echoes(self) -> bool:
+        """Whether the terminal shows what is typed."""
+        return bool(termios.tcgetattr(self.primary)[3] & termios.ECHO)
+
     def type(self, text: str) -> None:
         os.write(self.primary, text.encode())
 

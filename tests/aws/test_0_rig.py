@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 import account
+import machines
 import model_check
 import operations
 from conftest import Rig, client
@@ -124,6 +126,25 @@ def listeners(pid: int) -> set[str]:
 def test_the_servers_listen_on_one_loopback_port_only(rig: Rig) -> None:
     assert rig.server.process is not None
     assert listeners(rig.server.process.pid) == {f"0100007F:{rig.server.port:04X}"}
+
+
+def test_a_connection_from_a_container_is_answered_after_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """API servers keep theirs: one that was idle and no longer answers looks to the program like a Kubernetes that hangs."""
+    monkeypatch.setattr(machines, "CONNECT_TIMEOUT_SECS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as echo:
+        port = echo.getsockname()[1]
+        forwarder = machines.Forwarder(port, "127.0.0.2")
+        with socket.create_connection(("127.0.0.2", port), timeout=5) as client_side:
+            server_side, _ = echo.accept()
+            with server_side:
+                for pause_secs in (0.0, 0.5):
+                    time.sleep(pause_secs)
+                    client_side.sendall(b"asked")
+                    assert server_side.recv(100) == b"asked"
+                    server_side.sendall(b"answered")
+                    assert client_side.recv(100) == b"answered"
+            assert client_side.recv(100) == b"", "the end of the one side is told to the other"
+        forwarder.close()
 
 
 # ---------------------------------------------------------------- faults

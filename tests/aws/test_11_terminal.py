@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -112,7 +113,31 @@ def test_an_interrupt_under_the_bars_is_told_and_resumable(cli: Cli, ministack: 
     terminal.wait_for("interrupting: nothing new is started")
     assert terminal.end() == 130, terminal.everything()
     assert "run `howso-infra up` again to resume" in terminal.shown()
-    assert "is being" not in terminal.shown(), "bars are left behind"
+    assert "is being" not in terminal.shown() and "to go" not in terminal.shown(), "bars are left behind"
+    assert terminal.echoes(), "what is typed next would not be seen"
+
+
+def test_keys_under_the_bars_leave_no_trace(cli: Cli, ministack: Rig, on_terminal: Open) -> None:
+    ministack.proxy.arm(SLOWLY)
+    terminal = on_terminal(cli, *UP, "--yes")
+    terminal.wait_for(A_BAR)
+    assert not terminal.echoes()
+    for _ in range(5):
+        terminal.type("\n")
+        terminal.type("y")
+    assert terminal.end() == 0, terminal.everything()
+    assert "is being" not in terminal.everything() and "to go" not in terminal.everything(), terminal.everything()
+    assert terminal.echoes()
+
+
+@pytest.mark.parametrize("blow", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_told_to_end_gives_the_echo_back(cli: Cli, ministack: Rig, on_terminal: Open, blow: int) -> None:
+    ministack.proxy.arm(SLOWLY)
+    terminal = on_terminal(cli, *UP, "--yes")
+    terminal.wait_for(A_BAR)
+    terminal.process.send_signal(blow)
+    assert terminal.end() == 130, terminal.everything()
+    assert terminal.echoes()
 
 
 def test_down_wants_the_name_typed(cli: Cli, ministack: Rig, on_terminal: Open) -> None:
@@ -264,7 +289,8 @@ def test_programs_get_every_retry(cli: Cli, ministack: Rig) -> None:
 @pytest.mark.parametrize("verb", ["plan", "status", "drift", "doctor"])
 def test_every_answer_has_a_form_for_programs(cli: Cli, verb: str) -> None:
     cli.up().expect(0)
-    result = cli.run(verb, "--profile", "large", *SPEC, "--output", "json").expect(0)
+    until = () if verb == "doctor" else ("--until", "cloud")
+    result = cli.run(verb, "--profile", "large", *SPEC, *until, "--output", "json").expect(0)
     assert result.stderr == ""
     assert [event for event in events(result.stdout) if event["type"] not in ("phase", "warnings")]
 
@@ -325,16 +351,17 @@ def as_text(cli: Cli, rig: Rig, result: Result) -> str:
 def test_a_life_as_text(cli: Cli, ministack: Rig, compare_snapshot: Compare) -> None:
     """What a log of a whole life reads like: every verb, where there is no terminal."""
     cli.configure(f'name = "{CLUSTER}"\nprovider = "eks"\nregion = "us-east-1"\nprofile = "large"\n')
+    until = ("--until", "cloud")
     life = {
-        "plan": ("plan",),
-        "plan_plain": ("plan", "--output", "plain"),
-        "up": ("up", "--yes"),
-        "up_again": ("up", "--yes"),
-        "plan_again": ("plan",),
+        "plan": ("plan", *until),
+        "plan_plain": ("plan", *until, "--output", "plain"),
+        "up": ("up", *until, "--yes"),
+        "up_again": ("up", *until, "--yes"),
+        "plan_again": ("plan", *until),
         # ministack cannot change a node group.
-        "up_that_fails": ("up", "--yes", "--worker-max", "30", "--output", "plain"),
-        "status": ("status",),
-        "drift": ("drift", "--worker-max", "31"),
+        "up_that_fails": ("up", *until, "--yes", "--worker-max", "30", "--output", "plain"),
+        "status": ("status", *until),
+        "drift": ("drift", *until, "--worker-max", "31"),
         "down_without_consent": ("down",),
         "down": ("down", "--yes", CLUSTER),
         "down_again": ("down", "--yes", CLUSTER),
@@ -398,7 +425,7 @@ READERS = {
 
 def test_manual_pages_are_read_without_a_warning(pages: list[Path]) -> None:
     readers = {name: command for name, command in READERS.items() if shutil.which(name)}
-    assert len(pages) == 16, [page.name for page in pages]
+    assert len(pages) == 18, [page.name for page in pages]
     for page in pages:
         text = page.read_text()
         assert text.startswith(".ie") and ".TH " in text and ".SH NAME" in text.replace('"', ""), page

@@ -47,10 +47,10 @@ def test_plan_drift_and_status_only_read(cli: Cli, ministack: Rig) -> None:
     cli.plan().expect(0)
     quiet(ministack, "plan")
     ministack.proxy.reset()
-    cli.run("drift", "--profile", "large", *SPEC).expect(0)
+    cli.run("drift", "--profile", "large", *SPEC, "--until", "cloud").expect(0)
     quiet(ministack, "drift")
     ministack.proxy.reset()
-    assert CLUSTER in cli.run("status", "--profile", "large", *SPEC).expect(0).stdout
+    assert CLUSTER in cli.run("status", "--profile", "large", *SPEC, "--until", "cloud").expect(0).stdout
     quiet(ministack, "status")
 
 
@@ -65,7 +65,7 @@ def test_what_was_deleted_by_hand_is_made_again_and_only_that(cli: Cli, ministac
     before = account.inventory(ministack.client)
     ministack.client("eks").delete_addon(clusterName=CLUSTER, addonName="metrics-server")
     ministack.proxy.reset()
-    cli.run("drift", "--profile", "large", *SPEC).expect(3)
+    cli.run("drift", "--profile", "large", *SPEC, "--until", "cloud").expect(3)
     quiet(ministack, "drift")
     ministack.proxy.reset()
     cli.up().expect(0)

@@ -45,6 +45,7 @@ LABELS = '[workers.default.labels]\nteam = "blue"\n'
 TAINT = '[workers.default]\ntaints = ["team=blue:NoSchedule"]\n'
 BIG = '[workers.big]\nmin = 0\nmax = 4\nmachine = { cpu = 32, memory = "128Gi" }\n'
 PUBLIC = '[kubernetes]\napi_access = ["198.51.100.0/24"]\n'
+PRIVATE = '[kubernetes]\napi_access = "private"\n'
 CORE = ("nodegroup:core-a", "nodegroup:core-b", "nodegroup:core-c")
 WORKER = "nodegroup:worker"
 LABEL_CHANGE = {WORKER: {"labels"}, "tags:worker": {"tags"}}
@@ -115,7 +116,7 @@ CHANGES = [
         "other endpoint access", PUBLIC.replace("198.51.100", "203.0.113"), {"cluster:main": {"public_access_cidrs"}},
         {"eks:UpdateClusterConfig": 1}, before=PUBLIC,
     ),
-    Change("no endpoint access", "", {"cluster:main": {"endpoint_public"}}, {"eks:UpdateClusterConfig": 1}, before=PUBLIC),
+    Change("no endpoint access", PRIVATE, {"cluster:main": {"endpoint_public"}}, {"eks:UpdateClusterConfig": 1}, before=PUBLIC),
     Change("fewer logs", '[kubernetes]\ncontrol_plane_logs = ["api"]\n', {"cluster:main": {"logging"}}, {"eks:UpdateClusterConfig": 1}),
     Change(
         "more logs", "", {"cluster:main": {"logging"}}, {"eks:UpdateClusterConfig": 1}, before='[kubernetes]\ncontrol_plane_logs = "none"\n',

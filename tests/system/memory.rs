@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use camino::Utf8Path;
 use howso_infra::core::identity::{CLUSTER_TAG, DEPLOYMENT_TAG};
 use howso_infra::core::plan::Plan;
 use howso_infra::core::provider::{Access, Facts, OpenError};
@@ -389,7 +390,7 @@ impl ProviderFactory for MemoryCloud {
         schemars::Schema::from(true)
     }
 
-    async fn open(&self, _spec: &ClusterSpec) -> Result<Arc<dyn Provider>, OpenError> {
+    async fn open(&self, _spec: &ClusterSpec, _state_dir: &Utf8Path) -> Result<Arc<dyn Provider>, OpenError> {
         Ok(Arc::new(self.clone()))
     }
 }
@@ -428,8 +429,8 @@ impl Provider for MemoryCloud {
         vec![Arc::new(self.clone())]
     }
 
-    fn access(&self, _observation: &Observation) -> Option<Access> {
-        None
+    async fn access(&self, _observation: &Observation) -> Result<Option<Access>, ProviderError> {
+        Ok(None)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The arguments, as clap reads them. What they mean is decided elsewhere.
 
+use std::time::Duration;
+
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
@@ -98,6 +100,17 @@ pub(crate) enum Verb {
     ///
     /// Credentials, permissions, quotas against the plan at its maximum, what the region offers, helper programs.
     Doctor(DoctorArguments),
+    /// Prove that pods land where they should, with pods that are removed again
+    ///
+    /// One pod like a service of the platform must land on a core node, one like a trainee on a worker node. With
+    /// --scale, also that a trainee makes a worker node appear, and that a service never does.
+    Verify(VerifyArguments),
+    /// Let workers of a local cluster come and go with the pods that need them
+    ///
+    /// Does on k3d what the Cluster Autoscaler does in a cloud, until it is interrupted: pods that wait for a worker make
+    /// one appear, and a worker on which nothing runs is drained and removed after a while.
+    #[command(after_long_help = AUTOSCALE_EXAMPLES)]
+    Autoscale(AutoscaleArguments),
     /// List and show profiles
     #[command(subcommand)]
     Profile(ProfileVerb),
@@ -228,10 +241,20 @@ pub(crate) struct UpArguments {
     /// The kubeconfig to write [default: ~/.kube/howso-NAME.yaml]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) kubeconfig: Option<Utf8PathBuf>,
+    /// Go on with `howso-infra autoscale`; only for local clusters
+    #[arg(long, conflicts_with = "until")]
+    pub(crate) autoscale: bool,
+    /// With --autoscale: how long nothing must have run on a worker before it is removed
+    #[arg(long, value_name = "DURATION", default_value = IDLE_FOR, value_parser = humantime::parse_duration,
+          requires = "autoscale")]
+    pub(crate) idle_for: Duration,
     /// Which cluster.
     #[command(flatten)]
     pub(crate) spec: SpecArguments,
 }
+
+/// As long as the Cluster Autoscaler waits (`--scale-down-unneeded-time`).
+const IDLE_FOR: &str = "10m";
 
 /// How far `up` goes. A stage includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -254,6 +277,9 @@ pub(crate) struct StatusArguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 15, requires = "watch",
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) interval: u64,
+    /// How far to look [default: as far as there is something to do]
+    #[arg(long, value_name = "STAGE", value_enum)]
+    pub(crate) until: Option<Stage>,
     /// Which cluster.
     #[command(flatten)]
     pub(crate) spec: SpecArguments,
@@ -262,6 +288,9 @@ pub(crate) struct StatusArguments {
 /// `drift`.
 #[derive(Debug, Args)]
 pub(crate) struct DriftArguments {
+    /// How far to look [default: as far as there is something to do]
+    #[arg(long, value_name = "STAGE", value_enum)]
+    pub(crate) until: Option<Stage>,
     /// Which cluster.
     #[command(flatten)]
     pub(crate) spec: SpecArguments,
@@ -273,6 +302,9 @@ pub(crate) struct DownArguments {
     /// Do not ask: the name of the cluster to remove
     #[arg(long, short, value_name = "NAME", value_hint = ValueHint::Other)]
     pub(crate) yes: Option<String>,
+    /// Stop what others run in the cluster, and remove it even when its API cannot be asked what that is
+    #[arg(long)]
+    pub(crate) force_workloads: bool,
     /// Which cluster.
     #[command(flatten)]
     pub(crate) spec: SpecArguments,
@@ -298,6 +330,31 @@ pub(crate) struct KubeconfigArguments {
 /// `doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArguments {
+    /// Which cluster.
+    #[command(flatten)]
+    pub(crate) spec: SpecArguments,
+}
+
+/// `verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// Which cluster.
+    #[command(flatten)]
+    pub(crate) spec: SpecArguments,
+    /// Let a worker node appear; it may cost money until it goes again
+    #[arg(long)]
+    pub(crate) scale: bool,
+    /// The image of the pods: one that waits, without privileges
+    #[arg(long, value_name = "IMAGE", default_value = "registry.k8s.io/pause:3.10")]
+    pub(crate) image: String,
+}
+
+/// `autoscale`.
+#[derive(Debug, Args)]
+pub(crate) struct AutoscaleArguments {
+    /// How long nothing must have run on a worker before it is removed, for example 90s
+    #[arg(long, value_name = "DURATION", default_value = IDLE_FOR, value_parser = humantime::parse_duration)]
+    pub(crate) idle_for: Duration,
     /// Which cluster.
     #[command(flatten)]
     pub(crate) spec: SpecArguments,
@@ -394,6 +451,12 @@ const DOWN_EXAMPLES: &str = "\
 Examples:
   howso-infra down
   howso-infra down --yes howso";
+
+const AUTOSCALE_EXAMPLES: &str = "\
+Examples:
+  howso-infra autoscale --provider k3d --name local
+  howso-infra autoscale --idle-for 2m
+  howso-infra up --provider k3d --name local --autoscale";
 
 const KUBECONFIG_EXAMPLES: &str = "\
 Examples:

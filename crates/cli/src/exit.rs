@@ -48,6 +48,7 @@ impl Exit {
             Failure::Library(error) => Self::of_library(error),
             Failure::Spec(_) | Failure::Usage { .. } | Failure::NobodyToAsk { .. } => Self::Usage,
             Failure::Blocked(plan) => Self::of_blocked(plan),
+            Failure::Workloads { .. } => Self::Foreign,
             Failure::Unfit(findings) | Failure::Found(findings) => Self::of_findings(findings),
             Failure::Unfinished { outcome, .. } => Self::of_outcome(outcome),
             Failure::StillDifferent(_) => Self::Partly,
@@ -67,7 +68,11 @@ impl Exit {
     fn of_library(error: &howso_infra::Error) -> Self {
         use howso_infra::Error;
         match error {
-            Error::Spec(_) | Error::UnknownProvider { .. } | Error::PlanOutdated { .. } => Self::Usage,
+            Error::Spec(_)
+            | Error::UnknownProvider { .. }
+            | Error::PlanOutdated { .. }
+            | Error::ScaledByPlatform { .. } => Self::Usage,
+            Error::NotAsWanted { .. } => Self::Changes,
             Error::Provider(error) => Self::of_kind(&error.kind),
             Error::Journal(JournalError::Held { .. } | JournalError::Lost { .. }) => Self::Held,
             Error::Journal(error) if error.is_about_credentials() => Self::Credentials,

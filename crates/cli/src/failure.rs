@@ -3,14 +3,15 @@
 use std::io;
 
 use camino::Utf8PathBuf;
-use howso_infra::Finished;
 use howso_infra::core::error::StepFailure;
 use howso_infra::core::plan::{Direction, Plan};
 use howso_infra::core::spec::SpecErrors;
 use howso_infra::core::{Finding, Leftover};
 use howso_infra::engine::Outcome;
+use howso_infra::{Finished, Workload};
 
 use crate::exit::Exit;
+use crate::view::style::counted;
 
 /// Why a command did not do what it should. Each has an exit code in [`crate::exit`] and a text in [`crate::errors`].
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +59,12 @@ pub(crate) enum Failure {
     /// The user said no.
     #[error("not confirmed, so nothing was changed")]
     Declined,
+    /// Others still run something in a cluster that is to be removed.
+    #[error("{} in the cluster, so nothing was changed", still_run(workloads))]
+    Workloads {
+        /// What they run.
+        workloads: Vec<Workload>,
+    },
     /// Parts of the plan must not be carried out, so nothing was.
     #[error("the plan is blocked, so nothing was changed")]
     Blocked(Box<Plan>),
@@ -148,9 +155,17 @@ impl Failure {
     }
 }
 
+/// How many workloads there are.
+pub(crate) fn still_run(workloads: &[Workload]) -> String {
+    match workloads.len() {
+        1 => "1 workload still runs".to_owned(),
+        several => format!("{several} workloads still run"),
+    }
+}
+
 fn describe_outcome(outcome: &Outcome) -> String {
     let counts = &outcome.counts;
-    let done = format!("{} of {} steps are done", counts.settled, counts.total);
+    let done = format!("{} of {} done", counts.settled, counted(counts.total, "step is", "steps are"));
     match (&outcome.interruption, counts.failed) {
         (Some(_), _) => format!("interrupted: {done}"),
         (None, 1) => format!("1 step failed: {done}"),

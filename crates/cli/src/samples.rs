@@ -112,6 +112,7 @@ pub(crate) fn creation() -> Prepared {
         facts,
         observation: Observation::default(),
         graph: Graph::new([network, cluster, core, worker]).unwrap(),
+        workloads: Vec::new(),
         titles: BTreeMap::new(),
     }
 }
@@ -152,6 +153,7 @@ pub(crate) fn changes() -> Prepared {
         facts: Facts::default(),
         observation,
         graph: Graph::new([Resource::new(id("toy/pool:core")).with("zones", 3_u32)]).unwrap(),
+        workloads: Vec::new(),
         titles: BTreeMap::new(),
     }
 }

@@ -12,6 +12,7 @@ use crate::failure::Failure;
 pub(crate) struct Signals {
     #[cfg(unix)]
     sources: [tokio::signal::unix::Signal; 3],
+    has_heard: bool,
 }
 
 impl Signals {
@@ -22,10 +23,15 @@ impl Signals {
             use tokio::signal::unix::{SignalKind, signal};
             let sources =
                 [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?];
-            Ok(Self { sources })
+            Ok(Self { sources, has_heard: false })
         }
         #[cfg(not(unix))]
-        Ok(Self {})
+        Ok(Self { has_heard: false })
+    }
+
+    /// Whether there was any, also one that came too late to stop something.
+    pub(crate) fn have_come(&self) -> bool {
+        self.has_heard
     }
 
     /// Waits for the next one.
@@ -43,6 +49,7 @@ impl Signals {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending().await
         }
+        self.has_heard = true;
     }
 
     /// Does something that changes nothing and can simply be dropped.

@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use camino::Utf8Path;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ProviderError;
 use crate::finding::Finding;
 use crate::graph::Graph;
 use crate::identity::{ClusterIdentity, DeploymentId};
+use crate::inside::{Connector, Inside};
 use crate::kind::Kind;
 use crate::observation::{Leftover, Observation};
 use crate::operation::{Operation, Progress, Submitted, Ticket};
@@ -27,8 +30,16 @@ pub trait ProviderFactory: Send + Sync {
     /// The JSON schema of the provider's own table in the specification.
     fn options_schema(&self) -> schemars::Schema;
 
+    /// What the only place is called on a platform that has no regions.
+    fn only_location(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Opens the provider for one cluster: decodes its options and prepares clients. Sends no request.
-    async fn open(&self, spec: &ClusterSpec) -> Result<Arc<dyn Provider>, OpenError>;
+    ///
+    /// `state_dir` is the local directory of this program, for what a provider must remember of programs that it started.
+    /// Nothing is lost when it is deleted while none of them runs.
+    async fn open(&self, spec: &ClusterSpec, state_dir: &Utf8Path) -> Result<Arc<dyn Provider>, OpenError>;
 }
 
 /// Why a provider could not be opened.
@@ -68,7 +79,17 @@ pub trait Provider: Send + Sync {
     fn backends(&self) -> Vec<Arc<dyn Backend>>;
 
     /// How to reach the cluster, once its control plane is usable; [`None`] before.
-    fn access(&self, observation: &Observation) -> Option<Access>;
+    async fn access(&self, observation: &Observation) -> Result<Option<Access>, ProviderError>;
+
+    /// How this program reaches the Kubernetes API; [`None`] where nothing is done inside the cluster.
+    fn connector(&self) -> Option<Arc<dyn Connector>> {
+        None
+    }
+
+    /// What the platform leaves to us inside the cluster, and what must be true there. Pure.
+    fn inside(&self, _spec: &ClusterSpec, _facts: &Facts) -> Inside {
+        Inside::default()
+    }
 }
 
 /// What a provider read and chose before it builds the graph, with the reasons for the choices.
@@ -161,8 +182,7 @@ impl ScopeKinds {
 }
 
 /// How to reach a cluster's Kubernetes API: the content of a kubeconfig.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct Access {
     /// The API server's URL.
     pub server: String,
@@ -170,13 +190,26 @@ pub struct Access {
     pub certificate_authority: String,
     /// The context's name, for example `howso@us-east-1.eks`.
     pub context: String,
-    /// The program that prints a short-lived token. No credential is stored.
-    pub exec: ExecCredential,
+    /// How kubectl shows who is asking.
+    pub user: KubeconfigUser,
+}
+
+/// How kubectl shows a Kubernetes API who is asking.
+#[derive(Clone, Debug)]
+pub enum KubeconfigUser {
+    /// By a program that prints a short-lived token: nothing is stored.
+    Exec(ExecCredential),
+    /// By a certificate of a cluster on this machine, which knows no other way.
+    ClientCertificate {
+        /// The certificate, PEM in base64.
+        certificate: String,
+        /// Its private key, PEM in base64.
+        key: SecretString,
+    },
 }
 
 /// A client-go credential plugin (`client.authentication.k8s.io/v1beta1`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecCredential {
     /// The program.
     pub command: String,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use crate::resource::ResourceId;
 
@@ -52,6 +53,32 @@ impl Value {
     /// Makes a map of texts, for labels and tags.
     pub fn text_map<K: Into<String>, V: Into<String>>(entries: impl IntoIterator<Item = (K, V)>) -> Self {
         Self::Map(entries.into_iter().map(|(key, value)| (key.into(), Self::text(value))).collect())
+    }
+
+    /// Reads a document. What attributes do not have is kept as text: nulls, and numbers that are not whole.
+    pub fn from_json(json: &Json) -> Self {
+        match json {
+            Json::Null => Self::text("null"),
+            Json::Bool(truth) => Self::Bool(*truth),
+            Json::Number(number) => number.as_i64().map_or_else(|| Self::text(number.to_string()), Self::Integer),
+            Json::String(text) => Self::text(text),
+            Json::Array(items) => Self::List(items.iter().map(Self::from_json).collect()),
+            Json::Object(entries) => {
+                Self::Map(entries.iter().map(|(key, value)| (key.clone(), Self::from_json(value))).collect())
+            }
+        }
+    }
+
+    /// Writes a document. A reference, which the engine resolves before any call is made, is null.
+    pub fn to_json(&self) -> Json {
+        match self {
+            Self::Bool(truth) => Json::Bool(*truth),
+            Self::Integer(number) => Json::from(*number),
+            Self::Text(text) => Json::from(text.as_str()),
+            Self::List(items) => items.iter().map(Self::to_json).collect(),
+            Self::Map(entries) => entries.iter().map(|(key, value)| (key.clone(), value.to_json())).collect(),
+            Self::Reference(_) => Json::Null,
+        }
     }
 
     /// Makes a reference to the output of another resource.

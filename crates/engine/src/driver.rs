@@ -10,13 +10,13 @@ use futures::future::{BoxFuture, Either, select};
 use futures::stream::FuturesUnordered;
 use howso_infra_core::error::ProviderError;
 use howso_infra_core::{Backend, ErrorKind, Operation, Plan, ResourceId, Scope, StepId, Ticket};
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::clock::{Clock, Hold, Moment};
 use crate::event::Event;
 use crate::journal::record::Record;
 use crate::journal::{Journal, JournalError};
+use crate::lease::Lease;
 use crate::machine::{Effect, Input, RunState};
 use crate::outcome::Outcome;
 use crate::settings::RunSettings;
@@ -55,7 +55,7 @@ pub async fn run(plan: &Plan, journal: &mut Journal, surroundings: Surroundings<
         events,
         activities: FuturesUnordered::new(),
         records: Vec::new(),
-        lease_until: journal.lease_until(),
+        lease: Lease::new(journal.lease_until()),
         is_renewal_due: false,
         journal: Some(journal),
         clock,
@@ -76,7 +76,7 @@ struct Driver<'a> {
     records: Vec<(StepId, Record)>,
     /// Absent while a write is under way.
     journal: Option<&'a mut Journal>,
-    lease_until: Option<Timestamp>,
+    lease: Lease,
     is_renewal_due: bool,
 }
 
@@ -98,7 +98,7 @@ impl<'a> Driver<'a> {
     async fn run(mut self, mut interrupts: mpsc::Receiver<Interrupt>) -> Outcome {
         let mut hold = self.clock.hold();
         let mut can_be_interrupted = true;
-        if self.lease_until.is_some() {
+        if self.lease.expires() {
             self.schedule_renewal();
         }
         let mut outcome = self.apply(Input::Started);
@@ -144,7 +144,7 @@ impl<'a> Driver<'a> {
                 None
             }
             Answer::Written { journal, steps, result } => {
-                self.lease_until = journal.lease_until();
+                self.lease.renew(journal.lease_until());
                 self.journal = Some(journal);
                 match result {
                     Ok(()) => {
@@ -215,18 +215,14 @@ impl<'a> Driver<'a> {
     }
 
     fn submit(&mut self, step: StepId, operation: Box<Operation>) {
-        // The intent was written a moment ago and renewed the lease. If it has expired since, this process slept, and
-        // another run may be at work.
-        if self.lease_until.is_some_and(|until| until <= self.clock.wall()) {
-            let message = "the lease expired between the intent and the call".to_owned();
-            let hint = Some("run the command again".to_owned());
-            return self.start(async move { Answer::Input(Input::JournalRefused { message, hint }) });
-        }
         let backend = self.backend(&operation.resource);
         let late = self.late(ErrorKind::Ambiguous, "submit", &operation.resource);
-        let (clock, limit) = (Arc::clone(&self.clock), self.limit);
+        // Whether it was sent is not known, as with a lost answer. If another run has the lease now, the next write tells.
+        let fenced = ProviderError { message: "the lease of the journal ended meanwhile".to_owned(), ..late.clone() };
+        let (clock, limit, lease) = (Arc::clone(&self.clock), self.limit, self.lease.clone());
         self.start(async move {
             let call = async { backend?.submit(&operation).await };
+            let call = async { lease.guard(clock.as_ref(), call).await.unwrap_or(Err(fenced)) };
             Answer::Input(Input::Submitted { step, result: limited(clock.as_ref(), limit, call, late).await })
         });
     }

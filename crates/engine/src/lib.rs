@@ -8,6 +8,7 @@ pub mod clock;
 pub mod driver;
 pub mod event;
 pub mod journal;
+mod lease;
 pub mod machine;
 pub mod outcome;
 pub mod retries;

@@ -43,6 +43,18 @@ pub enum Error {
         /// The cluster.
         cluster: String,
     },
+    /// The platform's own autoscaler decides how many nodes there are.
+    #[error("the nodes of {provider} are scaled by the cluster itself")]
+    ScaledByPlatform {
+        /// The platform.
+        provider: String,
+    },
+    /// The cluster differs from its specification in more than the number of workers, so it is not scaled.
+    #[error("the cluster is not as its specification wants it, so it is not scaled: {} would change", resources.join(", "))]
+    NotAsWanted {
+        /// What would change.
+        resources: Vec<String>,
+    },
     /// A provider built a graph that is none.
     #[error("the provider's resource graph is broken")]
     Graph(#[from] GraphError),
@@ -91,6 +103,8 @@ impl Error {
             ),
             Self::PlanOutdated { .. } => Some("make a new plan".to_owned()),
             Self::NothingToAdopt { .. } => Some("check --name, --region and the credentials' account".to_owned()),
+            Self::ScaledByPlatform { .. } => Some("leave it to the cluster; this is for local clusters".to_owned()),
+            Self::NotAsWanted { .. } => Some("see `howso-infra plan`, then run `howso-infra up` first".to_owned()),
             Self::Journal(error) => error.hint(),
             #[cfg(feature = "bucket")]
             Self::Bucket { .. } => Some("check the bucket's name, AWS_REGION and the credentials".to_owned()),

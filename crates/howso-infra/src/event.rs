@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use howso_infra_core::ProviderError;
+use howso_infra_kubernetes::{Growth, PodReference, Unhelped};
 use serde::Serialize;
 
 /// Something that happened, for views.
@@ -20,6 +21,37 @@ pub enum Event {
     },
     /// Something happened while a plan runs.
     Engine(howso_infra_engine::Event),
+    /// An autoscaler decided something.
+    Autoscaling(AutoscalingEvent),
+}
+
+/// What an autoscaler decided.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AutoscalingEvent {
+    /// A pool grows, because of pods that found no place.
+    TriggeredScaleUp(Growth),
+    /// A pod found no place, and no further node would help it.
+    NotTriggerScaleUp(Unhelped),
+    /// A node goes, because nothing runs on it.
+    ScaleDownEmpty {
+        /// The node.
+        node: String,
+        /// For how long nothing has run on it.
+        idle_secs: u64,
+    },
+    /// What was decided could not be added to the events of a pod.
+    PodNotTold {
+        /// The pod.
+        pod: PodReference,
+        /// Why.
+        error: ProviderError,
+    },
+    /// Nothing is changed for now, because another command holds the lease.
+    Postponed {
+        /// Who holds it.
+        why: String,
+    },
 }
 
 /// A phase of a command.

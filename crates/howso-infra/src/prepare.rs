@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use howso_infra_core::inside::CONTENTS_KIND;
 use howso_infra_core::plan::{PlanInput, Replacement, plan_down, plan_up};
 use howso_infra_core::provider::Facts;
 use howso_infra_core::{ClusterIdentity, DeploymentId, Finding, Generation, Graph, Observation, Ownership, Plan};
 use howso_infra_engine::JournalState;
+use howso_infra_kubernetes::{CHECK, Workload};
 
 use crate::event::Phase;
 use crate::{Error, Session};
@@ -33,6 +35,8 @@ pub struct Prepared {
     pub observation: Observation,
     /// What is wanted. Empty for a removal.
     pub graph: Graph,
+    /// What others run in the cluster; only for a removal, which stops it. Whoever removes asks first when there is any.
+    pub workloads: Vec<Workload>,
     /// What people call each kind of resource.
     pub titles: BTreeMap<&'static str, &'static str>,
 }
@@ -64,18 +68,26 @@ impl Session {
         self.plan(goal, journal, observation).await
     }
 
-    async fn plan(&self, goal: Goal, journal: &JournalState, observation: Observation) -> Result<Prepared, Error> {
+    async fn plan(&self, goal: Goal, journal: &JournalState, mut observation: Observation) -> Result<Prepared, Error> {
         let identity = identity(&self.spec.name.to_string(), journal, &observation)?;
-        let mut pending = journal.pending_creates();
-        pending.retain(|id, _| observation.one(id).is_none());
+        let mut workloads = Vec::new();
         let (facts, graph) = match goal {
             Goal::Up { .. } => {
                 let facts = self.reading(async || self.provider.survey(&observation).await).await?;
-                let graph = self.provider.graph(&self.spec, &facts)?;
+                let graph = self.with_inside(self.provider.graph(&self.spec, &facts)?, &facts)?;
+                if let Some(kubernetes) = &self.kubernetes {
+                    let checks = kubernetes.check(&graph, &observation).await;
+                    observation.merge(checks);
+                }
                 (facts, graph)
             }
-            Goal::Down => (Facts::default(), Graph::default()),
+            Goal::Down => {
+                workloads = self.workloads(&observation).await?;
+                (Facts::default(), Graph::default())
+            }
         };
+        let mut pending = journal.pending_creates();
+        pending.retain(|id, _| observation.one(id).is_none());
         let input = |replacement| PlanInput {
             graph: &graph,
             kinds: &self.kinds,
@@ -89,7 +101,27 @@ impl Session {
             Goal::Down => plan_down(input(Replacement::Refused)),
         };
         let titles = self.backends.iter().flat_map(|backend| backend.kinds()).map(|kind| (kind.name, kind.title));
-        Ok(Prepared { plan, facts, titles: titles.collect(), observation, graph })
+        Ok(Prepared { plan, facts, titles: titles.collect(), observation, graph, workloads })
+    }
+
+    /// Adds what belongs inside the cluster to the graph of the provider.
+    fn with_inside(&self, cloud: Graph, facts: &Facts) -> Result<Graph, Error> {
+        if self.kubernetes.is_none() {
+            return Ok(cloud);
+        }
+        let inside = self.provider.inside(&self.spec, facts);
+        let resources = howso_infra_kubernetes::graph(&inside, &cloud);
+        Ok(Graph::new(cloud.iter().cloned().chain(resources))?)
+    }
+
+    /// What others run in the cluster. What could not be read is a gap of the observation, which says it.
+    async fn workloads(&self, observation: &Observation) -> Result<Vec<Workload>, Error> {
+        match &self.kubernetes {
+            Some(kubernetes) if observation.gap(CONTENTS_KIND).is_none() => {
+                self.reading(async || kubernetes.workloads().await).await
+            }
+            Some(_) | None => Ok(Vec::new()),
+        }
     }
 
     /// Reads what is there; a resource whose creation was asked for a moment ago and that does not show yet is given the
@@ -101,7 +133,9 @@ impl Session {
         // A call that was under way when its run died may have been carried out until it would have timed out.
         let engine = &self.spec.engine;
         let recent = journal.recent_creates(self.clock.wall(), engine.visibility_window + 2 * engine.request_timeout);
-        if recent.iter().all(|id| observation.one(id).is_some()) {
+        // Checks are looked at later, and make nothing that could be late; what is of a later stage is not looked at.
+        let is_looked_at = |kind: &str| kind != CHECK && self.kinds.get(kind).is_some();
+        if recent.iter().all(|id| !is_looked_at(id.kind()) || observation.one(id).is_some()) {
             return Ok(observation);
         }
         self.begin_phase(Phase::AwaitingVisibility);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use howso_infra_core::ProviderFactory;
-use howso_infra_core::spec::ProviderSchemas;
+use howso_infra_core::spec::{ProviderSchema, ProviderSchemas};
 
 /// The providers that a program knows, by name.
 #[derive(Clone, Default)]
@@ -29,8 +29,8 @@ impl Registry {
     }
 
     /// Returns a provider by name.
-    pub fn get(&self, name: &str) -> Option<&dyn ProviderFactory> {
-        self.0.get(name).map(AsRef::as_ref)
+    pub fn get(&self, name: &str) -> Option<&Arc<dyn ProviderFactory>> {
+        self.0.get(name)
     }
 
     /// The names of all providers.
@@ -40,15 +40,20 @@ impl Registry {
 
     /// The schemas of the providers' own tables in a specification.
     pub fn schemas(&self) -> ProviderSchemas {
-        self.0.values().map(|factory| (factory.name().to_owned(), factory.options_schema())).collect()
+        let of = |factory: &Arc<dyn ProviderFactory>| {
+            let schema = ProviderSchema { options: factory.options_schema(), only_location: factory.only_location() };
+            (factory.name().to_owned(), schema)
+        };
+        self.0.values().map(of).collect()
     }
 
     /// One line a provider.
     fn with_builtin(self) -> Self {
+        let registry = self;
         #[cfg(feature = "eks")]
-        let this = self.with(Arc::new(howso_infra_eks::EksFactory));
-        #[cfg(not(feature = "eks"))]
-        let this = self;
-        this
+        let registry = registry.with(Arc::new(howso_infra_eks::EksFactory));
+        #[cfg(feature = "k3d")]
+        let registry = registry.with(Arc::new(howso_infra_k3d::K3dFactory));
+        registry
     }
 }

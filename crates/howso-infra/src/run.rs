@@ -63,6 +63,11 @@ impl Run<'_> {
         &self.prepared
     }
 
+    /// How to reach the cluster that is there, when its control plane can be used.
+    pub async fn access(&self) -> Result<Option<Access>, Error> {
+        Ok(self.session.provider.access(&self.prepared.observation).await?)
+    }
+
     /// Checks whether the plan can succeed, by reads alone.
     pub async fn preflight(&self) -> Vec<Finding> {
         self.session.preflight(&self.prepared).await
@@ -166,7 +171,7 @@ impl Run<'_> {
     async fn verify(&mut self, outcome: Outcome) -> Result<Finished, Error> {
         let session = self.session;
         if outcome.settled.is_empty() {
-            let access = session.provider.access(&self.prepared.observation);
+            let access = session.provider.access(&self.prepared.observation).await?;
             return Ok(Finished { outcome, remaining: None, leftovers: Vec::new(), access });
         }
         session.begin_phase(Phase::Verifying);
@@ -175,7 +180,7 @@ impl Run<'_> {
             session.clock.sleep(session.spec.engine.visibility_window).await;
             self.prepared = session.prepare_again(self.goal, self.journal.state()).await?;
         }
-        let access = session.provider.access(&self.prepared.observation);
+        let access = session.provider.access(&self.prepared.observation).await?;
         let remaining = Some(self.prepared.plan.clone());
         Ok(Finished { outcome, remaining, leftovers: Vec::new(), access })
     }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use camino::Utf8PathBuf;
 use howso_infra_core::provider::OpenError;
 use howso_infra_core::spec::ClusterSpec;
-use howso_infra_core::{Backend, Provider, plan::Kinds};
+use howso_infra_core::{Backend, Provider, ProviderFactory, plan::Kinds};
 use howso_infra_engine::{Clock, TokioClock};
+use howso_infra_kubernetes::KubernetesBackend;
 
 use crate::Error;
 use crate::event::{Event, Observer, Phase};
@@ -23,10 +24,23 @@ pub struct Surroundings {
     pub process_id: u32,
 }
 
+/// How far a command goes. A stage includes those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// The cloud's own resources.
+    Cloud,
+    /// What runs inside the cluster, and the verification of all of it. Where the provider leaves nothing to do there, this is the
+    /// same as the stage before.
+    Cluster,
+}
+
 /// One cluster, opened: reads, plans and runs.
 pub struct Session {
     pub(crate) spec: ClusterSpec,
+    factory: Arc<dyn ProviderFactory>,
     pub(crate) provider: Arc<dyn Provider>,
+    /// What lives inside the cluster; absent where the provider does not say how to reach it, and before the stage that does it.
+    pub(crate) kubernetes: Option<Arc<KubernetesBackend>>,
     pub(crate) backends: Vec<Arc<dyn Backend>>,
     pub(crate) kinds: Kinds,
     pub(crate) surroundings: Surroundings,
@@ -41,14 +55,52 @@ impl Session {
         let factory = registry
             .get(name)
             .ok_or_else(|| Error::UnknownProvider { name: name.to_owned(), known: registry.names() })?;
-        let provider = factory.open(&spec).await.map_err(|error| match error {
+        Self::open_with(spec, Arc::clone(factory), surroundings).await
+    }
+
+    /// Opens the same cluster with another specification.
+    pub(crate) async fn reopen(&self, spec: ClusterSpec) -> Result<Self, Error> {
+        let session = Self::open_with(spec, Arc::clone(&self.factory), self.surroundings.clone()).await?;
+        Ok(session.on_event(self.observer()).with_clock(Arc::clone(&self.clock)))
+    }
+
+    async fn open_with(
+        spec: ClusterSpec,
+        factory: Arc<dyn ProviderFactory>,
+        surroundings: Surroundings,
+    ) -> Result<Self, Error> {
+        let provider = factory.open(&spec, &surroundings.state_dir).await.map_err(|error| match error {
             OpenError::Spec(errors) => Error::Spec(errors),
             OpenError::Provider(error) => Error::Provider(error),
         })?;
-        let backends = provider.backends();
-        let kinds = Kinds::new(backends.iter().map(|backend| backend.kinds()));
+        let connector = provider.connector();
+        let kubernetes = connector.map(|connector| Arc::new(KubernetesBackend::new(connector, &spec)));
         let clock = Arc::new(TokioClock::new());
-        Ok(Self { spec, provider, backends, kinds, surroundings, clock, observer: Arc::new(|_| {}) })
+        let (backends, kinds, observer) = (Vec::new(), Kinds::default(), Arc::new(|_: &Event| {}));
+        let session = Self { spec, factory, provider, kubernetes, backends, kinds, surroundings, clock, observer };
+        Ok(session.with_backends())
+    }
+
+    /// Goes as far as a stage and no further: what a later one made is neither looked at nor changed.
+    #[must_use]
+    pub fn until(mut self, stage: Stage) -> Self {
+        match stage {
+            Stage::Cloud => self.kubernetes = None,
+            Stage::Cluster => {}
+        }
+        self.with_backends()
+    }
+
+    /// The last stage that there is something to do for.
+    pub fn last_stage(&self) -> Stage {
+        if self.kubernetes.is_some() { Stage::Cluster } else { Stage::Cloud }
+    }
+
+    fn with_backends(mut self) -> Self {
+        self.backends = self.provider.backends();
+        self.backends.extend(self.kubernetes.iter().map(|backend| Arc::clone(backend) as Arc<dyn Backend>));
+        self.kinds = Kinds::new(self.backends.iter().map(|backend| backend.kinds()));
+        self
     }
 
     /// Tells `observer` what happens.

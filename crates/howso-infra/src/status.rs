@@ -61,7 +61,7 @@ impl Session {
     pub async fn access(&self) -> Result<Option<Access>, Error> {
         let state = self.peek_journal().await?;
         let observation = self.observe(state.deployment()).await?;
-        Ok(self.provider.access(&observation))
+        Ok(self.provider.access(&observation).await?)
     }
 
     /// Rebuilds local knowledge of a cluster from its tags.

@@ -1,6 +1,6 @@
 //! How to reach the Kubernetes API.
 
-use howso_infra_core::provider::{Access, ExecCredential};
+use howso_infra_core::provider::{Access, ExecCredential, KubeconfigUser};
 use howso_infra_core::spec::ClusterSpec;
 use howso_infra_core::{Observation, Status, Value};
 
@@ -28,12 +28,12 @@ pub(crate) fn access(spec: &ClusterSpec, profile: Option<&str>, observation: &Ob
         server: output("endpoint")?,
         certificate_authority: output("certificate_authority")?,
         context: format!("{name}@{region}.eks"),
-        exec: ExecCredential {
+        user: KubeconfigUser::Exec(ExecCredential {
             command: "aws".to_owned(),
             arguments: arguments.map(str::to_owned).to_vec(),
             environment: profile.into_iter().chain([regional]).collect(),
             install_hint: INSTALL_HINT.to_owned(),
-        },
+        }),
     })
 }
 
@@ -66,19 +66,17 @@ mod tests {
         let spec = specification("small", "").unwrap();
         let access = access(&spec, Some("team"), &observation(Status::Ready, &READY)).unwrap();
         assert_eq!(access.context, "demo@us-east-1.eks");
-        assert_eq!(
-            access.exec.arguments.join(" "),
-            "eks get-token --output json --cluster-name demo --region us-east-1"
-        );
-        assert!(access.exec.environment.contains(&("AWS_PROFILE".to_owned(), "team".to_owned())));
+        let KubeconfigUser::Exec(exec) = access.user else { panic!("{access:?}") };
+        assert_eq!(exec.arguments.join(" "), "eks get-token --output json --cluster-name demo --region us-east-1");
+        assert!(exec.environment.contains(&("AWS_PROFILE".to_owned(), "team".to_owned())));
     }
 
     #[test]
     fn there_is_no_access_before_the_address_is_known_or_after_the_end() {
         let spec = specification("small", "").unwrap();
         let pending = Status::Pending { state: "CREATING".to_owned() };
-        assert_eq!(access(&spec, None, &observation(pending, &[])), None);
-        assert_eq!(access(&spec, None, &observation(Status::Deleting, &READY)), None);
-        assert_eq!(access(&spec, None, &Observation::default()), None);
+        assert!(access(&spec, None, &observation(pending, &[])).is_none());
+        assert!(access(&spec, None, &observation(Status::Deleting, &READY)).is_none());
+        assert!(access(&spec, None, &Observation::default()).is_none());
     }
 }

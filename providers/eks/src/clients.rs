@@ -7,13 +7,20 @@ use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_sts::config::SharedHttpClient;
 use aws_smithy_http_client::tls::Provider as TlsProvider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use howso_infra_core::ProviderError;
 use howso_infra_core::spec::ClusterSpec;
 
 use crate::credentials::CredentialsSource;
+use crate::errors;
+
+/// How connections are encrypted.
+pub(crate) const TLS: TlsProvider = TlsProvider::Rustls(CryptoMode::AwsLc);
 
 /// The longest time to wait for a connection; a region that answers at all answers within a fraction of it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -76,6 +83,13 @@ impl Clients {
         }
     }
 
+    /// The credentials themselves, for what no service of the SDK signs.
+    pub(crate) async fn credentials(&self) -> Result<Credentials, ProviderError> {
+        let missing = CredentialsError::not_loaded("no source");
+        let source = self.credentials.as_ref().ok_or_else(|| errors::credentials_error(&missing))?;
+        source.provide_credentials().await.map_err(|error| errors::credentials_error(&error))
+    }
+
     /// Lets credentials that failed be looked for once more.
     pub(crate) fn retry_credentials(&self) {
         if let Some(credentials) = &self.credentials {
@@ -86,7 +100,7 @@ impl Clients {
 
 /// The HTTP client that all services share: their connections and the trusted certificates are read once.
 pub(crate) fn http_client() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new().tls_provider(TlsProvider::Rustls(CryptoMode::AwsLc)).build_https()
+    aws_smithy_http_client::Builder::new().tls_provider(TLS).build_https()
 }
 
 /// The bounds of one request; there are no further attempts.

@@ -1,42 +1,15 @@
 //! JSON documents as attributes: compared by what they say, not by how they are spelled.
 
 use howso_infra_core::{Attributes, Value};
-use serde_json::Value as Json;
 
 /// Reads a JSON text as an attribute; [`None`] for what is no JSON.
 pub(crate) fn parse(text: &str) -> Option<Value> {
-    serde_json::from_str(text).ok().map(|json| from_json(&json))
+    serde_json::from_str(text).ok().map(|json| Value::from_json(&json))
 }
 
 /// Writes an attribute as JSON.
 pub(crate) fn to_text(value: &Value) -> String {
-    to_json(value).to_string()
-}
-
-/// Turns JSON into an attribute. Fractions, which no document of ours has, become texts.
-pub(crate) fn from_json(json: &Json) -> Value {
-    match json {
-        Json::Null => Value::text("null"),
-        Json::Bool(truth) => Value::Bool(*truth),
-        Json::Number(number) => number.as_i64().map_or_else(|| Value::text(number.to_string()), Value::Integer),
-        Json::String(text) => Value::text(text),
-        Json::Array(items) => Value::List(items.iter().map(from_json).collect()),
-        Json::Object(fields) => {
-            Value::Map(fields.iter().map(|(field, value)| (field.clone(), from_json(value))).collect())
-        }
-    }
-}
-
-fn to_json(value: &Value) -> Json {
-    match value {
-        Value::Bool(truth) => Json::Bool(*truth),
-        Value::Integer(number) => Json::from(*number),
-        Value::Text(text) => Json::String(text.clone()),
-        Value::List(items) => Json::Array(items.iter().map(to_json).collect()),
-        Value::Map(fields) => fields.iter().map(|(field, value)| (field.clone(), to_json(value))).collect(),
-        // The engine resolves every reference before a call is made.
-        Value::Reference(reference) => Json::String(reference.output.clone()),
-    }
+    value.to_json().to_string()
 }
 
 /// The fields of a policy whose values are sets, written as one text or as a list in any order.

@@ -199,7 +199,7 @@ fn body(raw: &HttpResponse) -> String {
 }
 
 /// The reasons of credential providers may quote files and the output of helper programs, so they are not repeated.
-fn credentials_error(error: &CredentialsError) -> ProviderError {
+pub(crate) fn credentials_error(error: &CredentialsError) -> ProviderError {
     let message = match error {
         CredentialsError::CredentialsNotLoaded(_) => "none were found",
         CredentialsError::ProviderTimedOut(_) => "none were found in time",

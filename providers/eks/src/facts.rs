@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use howso_infra_core::provider::Facts;
 use howso_infra_core::spec::KubernetesVersion;
 use howso_infra_core::{Attributes, Value};
+use ipnet::IpNet;
 
 /// The names of the facts.
 mod name {
@@ -24,6 +25,8 @@ mod name {
     pub(super) const ADDON_VERSIONS: &str = "addon_versions";
     /// The add-ons that run already, so that they are brought up to date before the nodes.
     pub(super) const RUNNING_ADDONS: &str = "running_addons";
+    /// The networks from which `api_access = "auto"` lets the Kubernetes API be reached over the internet.
+    pub(super) const API_NETWORKS: &str = "api_networks";
 }
 
 /// What the survey found and chose.
@@ -45,6 +48,8 @@ pub(crate) struct EksFacts {
     pub(crate) addon_versions: BTreeMap<String, String>,
     /// The add-ons that run already, so that they are brought up to date before the nodes.
     pub(crate) running_addons: BTreeSet<String>,
+    /// The networks from which `api_access = "auto"` lets the Kubernetes API be reached over the internet; none for nowhere.
+    pub(crate) api_networks: Vec<IpNet>,
 }
 
 impl EksFacts {
@@ -59,6 +64,7 @@ impl EksFacts {
             (name::INSTANCE_TYPES.to_owned(), Value::Map(types.collect())),
             (name::ADDON_VERSIONS.to_owned(), Value::text_map(self.addon_versions.clone())),
             (name::RUNNING_ADDONS.to_owned(), Value::texts(self.running_addons.clone())),
+            (name::API_NETWORKS.to_owned(), Value::texts(self.api_networks.iter().map(ToString::to_string))),
         ]);
         attributes.extend(self.creator_arn.iter().map(|arn| (name::CREATOR_ARN.to_owned(), Value::text(arn))));
         attributes
@@ -78,6 +84,7 @@ impl EksFacts {
             kubernetes_version: text(name::KUBERNETES_VERSION)?.parse().ok()?,
             instance_types: types.iter().map(|(pool, types)| (pool.clone(), texts(types))).collect(),
             running_addons: texts(values.get(name::RUNNING_ADDONS)?).into_iter().collect(),
+            api_networks: texts(values.get(name::API_NETWORKS)?).iter().filter_map(|text| text.parse().ok()).collect(),
             addon_versions: versions
                 .iter()
                 .filter_map(|(addon, version)| Some((addon.clone(), version.as_text()?.to_owned())))

@@ -60,4 +60,4 @@ pub(crate) fn subnet_ids(subnets: &[Value]) -> Value {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -8,6 +8,7 @@ mod access;
 mod audit;
 mod catalogue;
 mod clients;
+mod connector;
 mod context;
 mod control_plane;
 mod credentials;
@@ -19,6 +20,7 @@ mod fields;
 mod graph;
 mod health;
 mod iam;
+mod inside;
 mod kinds;
 mod network;
 mod observe;
@@ -33,5 +35,6 @@ mod survey;
 mod tags;
 #[cfg(test)]
 mod testing;
+mod token;
 
 pub use provider::{EksFactory, EksProvider};

@@ -13,6 +13,10 @@ use crate::catalogue;
 /// The network of a cluster that does not say otherwise: large enough for 3 zones of nodes and pods.
 const DEFAULT_CIDR: Ipv4Net = Ipv4Net::new_assert(std::net::Ipv4Addr::new(10, 42, 0, 0), 16);
 
+/// AWS's page that tells visitors their address. It is in wide use, but no page of AWS's documentation that promises its form could
+/// be read, so an answer that is not one public address counts as none.
+const ADDRESS_SERVICE: &str = "https://checkip.amazonaws.com";
+
 /// What only EKS has to know.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -32,6 +36,12 @@ pub(crate) struct EksOptions {
     pub(crate) addons: AddonOptions,
     /// What applies to every node.
     pub(crate) nodes: NodeOptions,
+    /// The image of the cluster autoscaler, for clusters that reach only a registry of their own. Default
+    /// `registry.k8s.io/autoscaling/cluster-autoscaler:v1.N.0`, N as in the cluster's version.
+    pub(crate) autoscaler_image: Option<String>,
+    /// A page that answers with the address from which it is asked, for `kubernetes.api_access = "auto"`. Default
+    /// <https://checkip.amazonaws.com>, which is AWS's own.
+    address_service: Option<String>,
 }
 
 /// The network: a new one, or one that exists.
@@ -131,6 +141,11 @@ pub(crate) struct NodeOptions {
 }
 
 impl EksOptions {
+    /// A page that answers with the address from which it is asked.
+    pub(crate) fn address_service(&self) -> &str {
+        self.address_service.as_deref().unwrap_or(ADDRESS_SERVICE)
+    }
+
     /// Decodes the options and checks them, and the instance types that the specification names.
     pub(crate) fn from_spec(spec: &ClusterSpec) -> Result<Self, SpecErrors> {
         let options: Self = spec.provider_options.decode()?;

@@ -4,17 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use camino::Utf8Path;
 use howso_infra_core::provider::{Access, Facts, OpenError};
 use howso_infra_core::spec::{ClusterSpec, SpecErrors};
 use howso_infra_core::{
-    Backend, ClusterIdentity, Finding, Graph, Kind, Leftover, Observation, Operation, Plan, Progress, Provider,
-    ProviderError, ProviderFactory, Scope, Submitted, Ticket,
+    Backend, ClusterIdentity, Connection, Connector, Finding, Graph, Inside, Kind, Leftover, Observation, Operation,
+    Plan, Progress, Provider, ProviderError, ProviderFactory, Scope, Submitted, Ticket,
 };
 
 use crate::clients::Clients;
 use crate::context::{ObserveContext, Wanted};
 use crate::options::EksOptions;
-use crate::{access, audit, graph, kinds, observe, poll, preflight, submit, survey};
+use crate::{access, audit, connector, graph, inside, kinds, observe, poll, preflight, submit, survey};
 
 /// The name of this provider in a specification.
 const NAME: &str = "eks";
@@ -33,7 +34,7 @@ impl ProviderFactory for EksFactory {
         schemars::schema_for!(EksOptions)
     }
 
-    async fn open(&self, spec: &ClusterSpec) -> Result<Arc<dyn Provider>, OpenError> {
+    async fn open(&self, spec: &ClusterSpec, _state_dir: &Utf8Path) -> Result<Arc<dyn Provider>, OpenError> {
         let options = EksOptions::from_spec(spec)?;
         let clients = Clients::open(spec).await;
         let backend = Arc::new(EksBackend { clients, spec: spec.clone(), options });
@@ -76,9 +77,17 @@ impl Provider for EksProvider {
         vec![self.backend.clone()]
     }
 
-    fn access(&self, observation: &Observation) -> Option<Access> {
+    async fn access(&self, observation: &Observation) -> Result<Option<Access>, ProviderError> {
         let EksBackend { clients, spec, .. } = &*self.backend;
-        access::access(spec, clients.profile.as_deref(), observation)
+        Ok(access::access(spec, clients.profile.as_deref(), observation))
+    }
+
+    fn connector(&self) -> Option<Arc<dyn Connector>> {
+        Some(self.backend.clone())
+    }
+
+    fn inside(&self, spec: &ClusterSpec, facts: &Facts) -> Inside {
+        inside::inside(spec, &self.backend.options, facts)
     }
 }
 
@@ -93,6 +102,13 @@ struct EksBackend {
 impl fmt::Debug for EksBackend {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("EksBackend").field("cluster", &self.spec.name).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Connector for EksBackend {
+    async fn connect(&self) -> Result<Option<Connection>, ProviderError> {
+        connector::connect(&self.clients, &self.spec).await
     }
 }
 

@@ -4,6 +4,7 @@
 //! that is as wanted asks little, and a new price list, version or zone never moves a cluster that runs. The names of
 //! the facts are those of [`EksFacts`].
 
+mod api_networks;
 mod identity;
 mod instance_types;
 #[cfg(test)]
@@ -12,7 +13,7 @@ mod versions;
 mod zones;
 
 use howso_infra_core::provider::Facts;
-use howso_infra_core::spec::{ApiAccess, ClusterSpec};
+use howso_infra_core::spec::ClusterSpec;
 use howso_infra_core::{ErrorKind, Observation, ProviderError};
 
 use crate::clients::Clients;
@@ -52,7 +53,8 @@ pub(crate) async fn survey(
 ) -> Result<Facts, ProviderError> {
     let survey = Survey { clients, spec, options, observation };
     // All are waited for, so that of several failures always the same one is told.
-    let (identity, placement, versions) = futures::join!(survey.identity(), survey.placement(), survey.versions());
+    let (identity, placement, versions, (api_networks, api_notes)) =
+        futures::join!(survey.identity(), survey.placement(), survey.versions(), survey.api_networks());
     let (identity, identity_notes) = identity?;
     let (placement, placement_notes) = placement?;
     let (versions, version_notes) = versions?;
@@ -60,7 +62,7 @@ pub(crate) async fn survey(
     notes.add(identity_notes);
     notes.add(placement_notes);
     notes.add(version_notes);
-    notes.warnings.extend(api_access_warning(&spec.api_access));
+    notes.add(api_notes);
     let cost = catalogue::cost(spec, &placement.instance_types);
     let facts = EksFacts {
         account: identity.account,
@@ -70,18 +72,10 @@ pub(crate) async fn survey(
         kubernetes_version: versions.kubernetes,
         instance_types: placement.instance_types,
         addon_versions: versions.addons,
+        api_networks,
         running_addons: control_plane::running_addons(observation),
     };
     Ok(Facts { values: facts.to_attributes(), explanations: notes.explanations, warnings: notes.warnings, cost })
-}
-
-/// The caller's public address could only be learned from a third party, so `auto` never opens the endpoint by itself.
-fn api_access_warning(access: &ApiAccess) -> Option<String> {
-    matches!(access, ApiAccess::Auto).then(|| {
-        "the Kubernetes API is reachable only from inside the VPC; name your own addresses in kubernetes.api_access to reach it \
-         from elsewhere"
-            .to_owned()
-    })
 }
 
 /// What an API answered that not every server of the service has; the reason when it has not.

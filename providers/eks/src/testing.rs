@@ -16,7 +16,7 @@ use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use crate::clients::{Clients, http_client, timeouts};
 
 /// How long clients of a test wait for an answer.
-pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_millis(500);
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What was asked.
 #[derive(Clone, Debug)]
@@ -70,9 +70,14 @@ impl Server {
         Self { address, requests }
     }
 
+    /// Where it is.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// Clients that ask this server.
     pub(crate) fn clients(&self) -> Clients {
-        clients(&format!("http://{}", self.address))
+        clients(&self.url())
     }
 
     /// What was asked so far.

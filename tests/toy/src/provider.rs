@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use howso_infra_core::provider::{Access, Facts, OpenError};
 use howso_infra_core::spec::{CORE_LABEL, ClusterSpec, SpecErrors};
 use howso_infra_core::{
@@ -41,7 +41,7 @@ impl ProviderFactory for ToyFactory {
         schemars::schema_for!(ToyOptions)
     }
 
-    async fn open(&self, spec: &ClusterSpec) -> Result<Arc<dyn Provider>, OpenError> {
+    async fn open(&self, spec: &ClusterSpec, _state_dir: &Utf8Path) -> Result<Arc<dyn Provider>, OpenError> {
         let options: ToyOptions = spec.provider_options.decode()?;
         let Some(folder) = options.folder else {
             let error = spec.provider_options.error("folder", "the folder of the toy cloud is missing", None);
@@ -107,7 +107,7 @@ impl Provider for ToyProvider {
         vec![self.backend.clone()]
     }
 
-    fn access(&self, _observation: &Observation) -> Option<Access> {
-        None
+    async fn access(&self, _observation: &Observation) -> Result<Option<Access>, ProviderError> {
+        Ok(None)
     }
 }

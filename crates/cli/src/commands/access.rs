@@ -1,7 +1,7 @@
 //! Writing access to a cluster into files.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use howso_infra::core::provider::Access;
+use howso_infra::core::provider::{Access, KubeconfigUser};
 use howso_infra::core::spec::ClusterSpec;
 use howso_infra::kubeconfig;
 
@@ -20,9 +20,12 @@ pub(super) struct Written {
 
 impl Written {
     pub(super) fn new(path: Utf8PathBuf, access: &Access, machine: &Machine) -> Self {
-        let exec = &access.exec;
-        let missing = !machine.has_program(&exec.command);
-        let missing_program = missing.then(|| (exec.command.clone(), exec.install_hint.clone()));
+        let missing_program = match &access.user {
+            KubeconfigUser::Exec(exec) if !machine.has_program(&exec.command) => {
+                Some((exec.command.clone(), exec.install_hint.clone()))
+            }
+            KubeconfigUser::Exec(_) | KubeconfigUser::ClientCertificate { .. } => None,
+        };
         Self { path, context: access.context.clone(), missing_program }
     }
 
@@ -56,6 +59,22 @@ pub(super) fn write_own(
     };
     write(&path, &kubeconfig::render(access))?;
     Ok(Written::new(path, access, machine))
+}
+
+/// Removes the kubeconfig of a cluster that is gone, if it is the one that this program wrote and holds nothing else.
+/// Returns its path.
+pub(super) fn remove_own(machine: &Machine, spec: &ClusterSpec) -> Option<Utf8PathBuf> {
+    let path = own_path(machine, spec).ok()?;
+    let text = std::fs::read_to_string(&path).ok()?;
+    (kubeconfig::is_ours(&text) && std::fs::remove_file(&path).is_ok()).then_some(path)
+}
+
+/// Takes the entries of a cluster that is gone out of the user's kubeconfig. Returns its path.
+pub(super) fn unmerge(machine: &Machine, access: &Access) -> Option<Utf8PathBuf> {
+    let path = users_path(machine).ok()?;
+    let existing = std::fs::read_to_string(&path).ok()?;
+    let without = kubeconfig::unmerge(&existing, access)?;
+    write(&path, &without).is_ok().then_some(path)
 }
 
 /// Puts our entries into the user's kubeconfig.

@@ -1,7 +1,7 @@
 //! `adopt`: local knowledge from tags.
 
-use howso_infra::Adopted;
 use howso_infra::core::spec::ClusterSpec;
+use howso_infra::{Adopted, Stage};
 use serde_json::{Value, json};
 
 use super::Context;
@@ -17,7 +17,8 @@ pub(super) async fn run(
     arguments: AdoptArguments,
 ) -> Result<(), Failure> {
     let (spec, session) = context.open(&arguments.spec).await?;
-    let adopted = signals.or_stop(session.adopt()).await??;
+    // The cloud alone knows this, also while nothing inside the cluster can be read.
+    let adopted = signals.or_stop(session.until(Stage::Cloud).adopt()).await??;
     context.console.data(&AdoptReport { spec: &spec, adopted: &adopted });
     Ok(())
 }

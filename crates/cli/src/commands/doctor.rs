@@ -2,6 +2,7 @@
 
 use howso_infra::Goal;
 use howso_infra::core::plan::Replacement;
+use howso_infra::core::provider::KubeconfigUser;
 use howso_infra::core::{Finding, Severity};
 
 use super::Context;
@@ -31,8 +32,9 @@ pub(super) async fn run(
     findings.push(program(context, "kubectl", "install it from https://kubernetes.io/docs/tasks/tools/"));
     if !prepared.observation.resources.is_empty()
         && let Some(access) = signals.or_stop(session.access()).await??
+        && let KubeconfigUser::Exec(exec) = &access.user
     {
-        findings.push(program(context, &access.exec.command, &access.exec.install_hint));
+        findings.push(program(context, &exec.command, &exec.install_hint));
     }
     context.console.data(&FindingsReport { findings: &findings, complete: true });
     match Exit::of_findings(&findings) {

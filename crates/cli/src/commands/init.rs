@@ -19,7 +19,8 @@ use crate::settings::{own_profiles, with_profile};
 struct Answers {
     name: String,
     provider: String,
-    region: String,
+    /// Absent on a platform that has one place only.
+    region: Option<String>,
     profile: String,
 }
 
@@ -49,7 +50,11 @@ fn exists(file: &Utf8Path) -> Failure {
 fn collect(context: &Context<'_>, arguments: &InitArguments) -> Result<Answers, Failure> {
     let can_ask = context.machine.can_answer && context.console.is_for_people();
     let providers = context.registry.names();
-    let needed = [("--name", &arguments.name), ("--provider", &arguments.provider), ("--region", &arguments.region)];
+    let has_regions = |provider: &str| context.registry.get(provider).is_none_or(|it| it.only_location().is_none());
+    let mut needed = vec![("--name", &arguments.name), ("--provider", &arguments.provider)];
+    if arguments.provider.as_deref().is_none_or(has_regions) {
+        needed.push(("--region", &arguments.region));
+    }
     let missing: Vec<&str> = needed.iter().filter(|(_, value)| value.is_none()).map(|(flag, _)| *flag).collect();
     if !can_ask && !missing.is_empty() {
         let message = format!("{} must be given where nobody can be asked", missing.join(", "));
@@ -69,21 +74,20 @@ fn collect(context: &Context<'_>, arguments: &InitArguments) -> Result<Answers, 
     profiles
         .extend(own_profiles(context.machine)?.into_keys().filter(|name| !EMBEDDED_PROFILES.contains(&name.as_str())));
     let profile_question = format!("Profile: {}, or a path?", profiles.join(", "));
-    Ok(Answers {
-        name: question("Name of the cluster?", "--name", &arguments.name, Some("howso"), &|text| {
-            text.parse::<ClusterName>().map(|_| ())
-        })?,
-        provider: question(
-            "Platform?",
-            "--provider",
-            &arguments.provider,
-            providers.first().copied(),
-            &known_provider,
-        )?,
-        region: question("Region?", "--region", &arguments.region, None, &|text| text.parse::<Location>().map(|_| ()))?,
-        // Whether the profile exists is checked with the whole file.
-        profile: question(&profile_question, "--profile", &arguments.profile, Some(DEFAULT_PROFILE), &|_| Ok(()))?,
-    })
+    let name = question("Name of the cluster?", "--name", &arguments.name, Some("howso"), &|text| {
+        text.parse::<ClusterName>().map(|_| ())
+    })?;
+    let first = providers.first().copied();
+    let provider = question("Platform?", "--provider", &arguments.provider, first, &known_provider)?;
+    let region = if has_regions(&provider) || arguments.region.is_some() {
+        let is_location = |text: &str| text.parse::<Location>().map(|_| ());
+        Some(question("Region?", "--region", &arguments.region, None, &is_location)?)
+    } else {
+        None
+    };
+    // Whether the profile exists is checked with the whole file.
+    let profile = question(&profile_question, "--profile", &arguments.profile, Some(DEFAULT_PROFILE), &|_| Ok(()))?;
+    Ok(Answers { name, provider, region, profile })
 }
 
 /// One question.
@@ -142,7 +146,8 @@ fn render(answers: &Answers) -> String {
     let Answers { name, provider, region, profile } = answers;
     let quote = |text: &str| toml::Value::from(text).to_string();
     let mut text = String::new();
-    let keys = [("name", name), ("provider", provider), ("region", region), ("profile", profile)];
+    let region = region.iter().map(|region| ("region", region));
+    let keys = [("name", name), ("provider", provider)].into_iter().chain(region).chain([("profile", profile)]);
     text.push_str("# What `howso-infra up` builds. Flags and HOWSO_INFRA_* variables win over this file.\n");
     text.push_str(
         "# All keys: howso-infra schema. Where each value comes from: howso-infra profile show --explain.\n\n",

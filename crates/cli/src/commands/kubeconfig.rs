@@ -1,5 +1,6 @@
 //! `kubeconfig`: access to the cluster.
 
+use howso_infra::Stage;
 use howso_infra::core::provider::Access;
 use howso_infra::kubeconfig::render;
 use serde_json::{Value, json};
@@ -18,7 +19,8 @@ pub(super) async fn run(
     arguments: KubeconfigArguments,
 ) -> Result<(), Failure> {
     let (spec, session) = context.open(&arguments.spec).await?;
-    let access = signals.or_stop(session.access()).await??.ok_or(Failure::NoAccess)?;
+    // The cloud alone knows this, also while nothing inside the cluster can be read.
+    let access = signals.or_stop(session.until(Stage::Cloud).access()).await??.ok_or(Failure::NoAccess)?;
     let path = arguments.path.as_deref();
     if arguments.print {
         context.console.data(&Printed(&access));
@@ -41,7 +43,9 @@ impl Report for Printed<'_> {
     }
 
     fn json(&self) -> Value {
-        json!({ "access": self.0, "kubeconfig": render(self.0) })
+        let Access { server, certificate_authority, context, user: _ } = self.0;
+        let access = json!({ "server": server, "certificate_authority": certificate_authority, "context": context });
+        json!({ "access": access, "kubeconfig": render(self.0) })
     }
 
     fn text(&self, _style: Style) -> String {

@@ -2,6 +2,7 @@
 
 mod access;
 mod adopt;
+mod autoscale;
 mod completions;
 mod doctor;
 mod down;
@@ -15,6 +16,7 @@ mod schema;
 mod stage;
 mod status;
 mod up;
+mod verify;
 
 use std::sync::Arc;
 
@@ -50,6 +52,10 @@ pub(crate) fn run(context: &Context<'_>, verb: Verb) -> Result<(), Failure> {
             block_on(async |signals| Box::pin(kubeconfig::run(context, signals, arguments)).await)
         }
         Verb::Doctor(arguments) => block_on(async |signals| Box::pin(doctor::run(context, signals, arguments)).await),
+        Verb::Verify(arguments) => block_on(async |signals| Box::pin(verify::run(context, signals, arguments)).await),
+        Verb::Autoscale(arguments) => {
+            block_on(async |signals| Box::pin(autoscale::run(context, signals, arguments)).await)
+        }
         Verb::Profile(verb) => profile::run(context, verb),
         Verb::Adopt(arguments) => block_on(async |signals| Box::pin(adopt::run(context, signals, arguments)).await),
         Verb::Completions(arguments) => completions::run(context, &arguments),
@@ -63,12 +69,14 @@ pub(crate) fn resume(verb: &Verb) -> Option<&'static str> {
     match verb {
         Verb::Up(_) => Some("howso-infra up"),
         Verb::Down(_) => Some("howso-infra down"),
+        Verb::Autoscale(_) => Some("howso-infra autoscale"),
         Verb::Init(_)
         | Verb::Plan(_)
         | Verb::Status(_)
         | Verb::Drift(_)
         | Verb::Kubeconfig(_)
         | Verb::Doctor(_)
+        | Verb::Verify(_)
         | Verb::Profile(_)
         | Verb::Adopt(_)
         | Verb::Completions(_)

@@ -14,7 +14,7 @@ use crate::view::plan::PlanReport;
 
 pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments: PlanArguments) -> Result<(), Failure> {
     let (spec, session) = context.open(&arguments.spec).await?;
-    stage::settle(arguments.until, &spec)?;
+    let (session, _) = stage::settle(arguments.until, &spec, session)?;
     let goal = Goal::Up { replacement: replacement(arguments.allow_replace) };
     let prepared = signals.or_stop(session.prepare(goal)).await??;
     context.console.data(&PlanReport { spec: &spec, prepared: &prepared });

@@ -1,21 +1,32 @@
-//! How far `up` goes.
+//! How far a command goes.
 
+use howso_infra::core::inside::CONTENTS_KIND;
+use howso_infra::core::plan::Plan;
 use howso_infra::core::spec::ClusterSpec;
+use howso_infra::{Session, Stage as Built};
 
 use crate::arguments::Stage;
 use crate::failure::Failure;
 
-/// The last stage that there is something to do for.
-const LAST: Stage = Stage::Cloud;
-
-/// The stage to go to, or why that is not possible.
-pub(crate) fn settle(wanted: Option<Stage>, spec: &ClusterSpec) -> Result<Stage, Failure> {
+/// Lets a session go to a stage, or says why that is not possible. Without a wish it goes as far as there is something to do.
+pub(crate) fn settle(wanted: Option<Stage>, spec: &ClusterSpec, session: Session) -> Result<(Session, Stage), Failure> {
+    let last = match session.last_stage() {
+        Built::Cloud => Stage::Cloud,
+        Built::Cluster => Stage::Cluster,
+    };
     match wanted {
-        Some(stage) if stage > LAST => Err(Failure::usage(
+        Some(stage) if stage > last => Err(Failure::usage(
             format!("the stage `{}` does not exist for the provider {} yet", stage.as_str(), spec.provider),
-            format!("the last stage is `{0}`: leave --until out, or say --until {0}", LAST.as_str()),
+            format!("the last stage is `{0}`: leave --until out, or say --until {0}", last.as_str()),
         )),
-        Some(stage) => Ok(stage),
-        None => Ok(LAST),
+        Some(Stage::Cloud) => Ok((session.until(Built::Cloud), Stage::Cloud)),
+        Some(stage) => Ok((session, stage)),
+        None => Ok((session, last)),
     }
+}
+
+/// The stage for which a saved plan was made, when it is not the last one: carried out is what was shown.
+pub(crate) fn of_plan(plan: &Plan) -> Option<Stage> {
+    let goes_inside = plan.report.iter().any(|decision| decision.resource.kind() == CONTENTS_KIND);
+    (!goes_inside).then_some(Stage::Cloud)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Context;
+use super::{Context, stage};
 use crate::arguments::StatusArguments;
 use crate::failure::Failure;
 use crate::signals::Signals;
@@ -14,6 +14,7 @@ pub(super) async fn run(
     arguments: StatusArguments,
 ) -> Result<(), Failure> {
     let (spec, session) = context.open(&arguments.spec).await?;
+    let (session, _) = stage::settle(arguments.until, &spec, session)?;
     loop {
         let status = signals.or_stop(session.status()).await??;
         if arguments.watch {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::access::{self, Written};
 use super::plan::{load, replacement};
-use super::{Context, release, stage};
+use super::{Context, autoscale, release, stage};
 use crate::arguments::{Stage, UpArguments};
 use crate::consent::confirm;
 use crate::exit::Exit;
@@ -21,10 +21,16 @@ use crate::view::style::{Style, add_line, counted};
 pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments: UpArguments) -> Result<(), Failure> {
     let saved = arguments.plan.as_ref().map(|path| load(path, context.machine)).transpose()?;
     let (spec, session) = context.open(&arguments.spec).await?;
-    let stage = stage::settle(arguments.until, &spec)?;
+    let until = arguments.until.or_else(|| saved.as_ref().and_then(stage::of_plan));
+    let (session, stage) = stage::settle(until, &spec, session)?;
     let allowed = arguments.allow_replace || saved.as_ref().is_some_and(replaces_what_worked);
     let run = signals.or_stop(session.begin(Goal::Up { replacement: replacement(allowed) })).await??;
-    if let Err(failure) = agree(context, signals, &arguments, &spec, saved.as_ref(), &run).await {
+    let fits = if arguments.autoscale { session.refuse_if_scaled_by_platform(run.prepared()) } else { Ok(()) };
+    let agreed = match fits {
+        Ok(()) => agree(context, signals, &arguments, &spec, saved.as_ref(), &run).await,
+        Err(error) => Err(error.into()),
+    };
+    if let Err(failure) = agreed {
         release(context, run).await;
         return Err(failure);
     }
@@ -38,7 +44,10 @@ pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments:
         None => None,
     };
     context.console.say(&UpReport { spec: &spec, finished: &finished, kubeconfig: kubeconfig.as_ref(), stage });
-    Ok(())
+    if !arguments.autoscale {
+        return Ok(());
+    }
+    Box::pin(autoscale::watch(context, signals, &session, arguments.idle_for)).await
 }
 
 /// Shows the plan, checks it, and asks whoever is to be asked.

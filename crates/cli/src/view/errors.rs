@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use howso_infra::Workload;
 use howso_infra::core::error::StepFailure;
 use howso_infra::core::plan::{Direction, Plan};
 use howso_infra::core::spec::{Origin, SpecError};
@@ -18,6 +19,9 @@ use crate::view::findings::FindingsReport;
 use crate::view::plain::past;
 use crate::view::plan::hint;
 use crate::view::style::{Style, add_line, counted, lines};
+
+/// How many workloads are named.
+const WORKLOADS_MAX: usize = 10;
 
 /// A failure of a verb.
 pub(crate) struct FailureReport<'a> {
@@ -110,6 +114,11 @@ impl FailureReport<'_> {
                 anatomy.hints.push("remove what is listed, then run the command again to be sure".to_owned());
                 anatomy
             }
+            Failure::Workloads { workloads } => Anatomy {
+                causes: workload_lines(workloads),
+                hints: vec!["stop them, or let `howso-infra down --force-workloads` do it; their volumes are deleted as their policies say".to_owned()],
+                ..Anatomy::default()
+            },
             Failure::NobodyToAsk { option, .. } => Anatomy {
                 hints: vec![format!("give consent with {option}; nothing was changed")],
                 ..Anatomy::default()
@@ -146,6 +155,15 @@ impl FailureReport<'_> {
         anatomy.hints.dedup();
         anatomy
     }
+}
+
+/// The first workloads by name, and how many more there are.
+pub(crate) fn workload_lines(workloads: &[Workload]) -> Vec<String> {
+    let mut lines: Vec<String> = workloads.iter().take(WORKLOADS_MAX).map(ToString::to_string).collect();
+    if workloads.len() > WORKLOADS_MAX {
+        lines.push(format!("and {} more", workloads.len() - WORKLOADS_MAX));
+    }
+    lines
 }
 
 /// What has to be done before, where no other hint says it.
@@ -192,6 +210,7 @@ fn next(failure: &Failure) -> Next {
         | Failure::NobodyToAsk { .. }
         | Failure::Declined
         | Failure::Blocked(_)
+        | Failure::Workloads { .. }
         | Failure::LeftBehind { .. }
         | Failure::NoAccess
         | Failure::Changes

@@ -11,6 +11,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 
 use crate::view::eta::Eta;
 use crate::view::plain;
+use crate::view::quiet_keys::QuietKeys;
 use crate::view::style::{Style, duration};
 
 /// How often bars move.
@@ -22,6 +23,8 @@ const SHOWN_MAX: usize = 12;
 /// The bars of one command.
 pub(crate) struct Bars {
     multi: MultiProgress,
+    /// Absent where nobody types.
+    keys: Option<QuietKeys>,
     style: Style,
     /// The present phase, when it has a line of its own.
     phase: Option<ProgressBar>,
@@ -31,9 +34,15 @@ pub(crate) struct Bars {
 }
 
 impl Bars {
-    pub(crate) fn new(target: ProgressDrawTarget, style: Style) -> Self {
+    /// On the terminal behind standard error.
+    pub(crate) fn on_standard_error(style: Style) -> Self {
+        Self::new(ProgressDrawTarget::stderr(), Some(QuietKeys::default()), style)
+    }
+
+    fn new(target: ProgressDrawTarget, keys: Option<QuietKeys>, style: Style) -> Self {
         Self {
             multi: MultiProgress::with_draw_target(target),
+            keys,
             style,
             phase: None,
             overall: None,
@@ -67,6 +76,9 @@ impl Bars {
             bar.finish_and_clear();
         }
         let _ = self.multi.clear();
+        if let Some(keys) = &mut self.keys {
+            keys.end();
+        }
     }
 
     pub(crate) fn event(&mut self, event: &Event) {
@@ -80,6 +92,11 @@ impl Bars {
                 if self.style.verbose
                     && let Some(line) = plain::line(event, self.style)
                 {
+                    self.print(&line);
+                }
+            }
+            Event::Autoscaling(_) => {
+                if let Some(line) = plain::line(event, self.style) {
                     self.print(&line);
                 }
             }
@@ -103,12 +120,20 @@ impl Bars {
         }
     }
 
-    fn spinner(&self, template: &str, message: &str) -> ProgressBar {
+    fn spinner(&mut self, template: &str, message: &str) -> ProgressBar {
+        self.quieten();
         let bar = self.multi.add(ProgressBar::new_spinner());
         bar.set_style(style(template).tick_strings(&["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏", " "]));
         bar.set_message(self.style.dim(message));
         bar.enable_steady_tick(TICK);
         bar
+    }
+
+    /// Has keys disturb nothing while bars are there.
+    fn quieten(&mut self) {
+        if let Some(keys) = &mut self.keys {
+            keys.begin();
+        }
     }
 
     /// Brings the bars up to date.
@@ -144,7 +169,8 @@ impl Bars {
         }
     }
 
-    fn overall_bar(&self, steps: usize) -> ProgressBar {
+    fn overall_bar(&mut self, steps: usize) -> ProgressBar {
+        self.quieten();
         let bar = self.multi.insert(0, ProgressBar::new(steps as u64));
         let eta = Arc::clone(&self.eta);
         let remaining = move |_: &ProgressState, writer: &mut dyn std::fmt::Write| {
@@ -220,7 +246,7 @@ mod tests {
     fn a_run_shows_steps_in_flight_and_leaves_only_lines_behind() {
         let terminal = InMemoryTerm::new(20, 100);
         let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
-        let mut bars = Bars::new(target, Style { colour: false, unicode: true, verbose: false });
+        let mut bars = Bars::new(target, None, Style { colour: false, unicode: true, verbose: false });
         let prepared = samples::creation();
         let (first, second) = (&prepared.plan.steps[0], &prepared.plan.steps[1]);
         let verb = OperationVerb::Create;

@@ -2,6 +2,7 @@
 
 use howso_infra::Event;
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 /// The version of the form of events.
@@ -30,11 +31,16 @@ pub(crate) fn event(event: &Event) -> (String, Value) {
         Event::ReadingAgain { error, delay_secs } => {
             ("reading_again".to_owned(), json!({ "error": error, "delay_secs": delay_secs }))
         }
-        Event::Engine(event) => match serde_json::to_value(event) {
-            Ok(Value::Object(object)) => object.into_iter().next().unwrap_or_default(),
-            // An event is an enum of structs, which serialises to an object with one key.
-            Ok(_) | Err(_) => ("engine".to_owned(), Value::Null),
-        },
+        Event::Engine(event) => variant(event),
+        Event::Autoscaling(event) => variant(event),
+    }
+}
+
+/// The name and the fields of an enum of structs, which serialises to an object with one key.
+fn variant(event: &impl Serialize) -> (String, Value) {
+    match serde_json::to_value(event) {
+        Ok(Value::Object(object)) => object.into_iter().next().unwrap_or_default(),
+        Ok(_) | Err(_) => ("event".to_owned(), Value::Null),
     }
 }
 

@@ -7,6 +7,7 @@ mod human;
 mod json;
 mod plain;
 pub(crate) mod plan;
+mod quiet_keys;
 pub(crate) mod status;
 pub(crate) mod style;
 
@@ -16,7 +17,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use howso_infra::core::Plan;
 use howso_infra::{Event, Phase};
-use indicatif::ProgressDrawTarget;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -66,7 +66,7 @@ impl Console {
             quiet: talk.quiet,
             stdout_style: Style::new(talk, machine, machine.stdout_is_terminal),
             stderr_style,
-            bars: bars.then(|| Mutex::new(Bars::new(ProgressDrawTarget::stderr(), stderr_style))),
+            bars: bars.then(|| Mutex::new(Bars::on_standard_error(stderr_style))),
             has_begun: AtomicBool::new(false),
             retries: Mutex::default(),
             stdout_error: Mutex::new(None),
@@ -87,7 +87,7 @@ impl Console {
         // Reading once more, as a part of another phase, is no news.
         let is_news = match event {
             Event::Phase(phase) => !self.has_begun.swap(true, Ordering::Relaxed) || *phase != Phase::Reading,
-            Event::ReadingAgain { .. } | Event::Engine(_) => true,
+            Event::ReadingAgain { .. } | Event::Engine(_) | Event::Autoscaling(_) => true,
         };
         if self.quiet || !is_news {
             return;

@@ -1,10 +1,11 @@
 //! Events as lines for people.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use howso_infra::core::{OperationVerb, StepId};
 use howso_infra::engine::Event as EngineEvent;
-use howso_infra::{Event, Phase};
+use howso_infra::{AutoscalingEvent, Event, Phase, Unhelped};
 
 use crate::view::style::{Style, counted, duration};
 
@@ -44,6 +45,7 @@ pub(crate) fn line(event: &Event, style: Style) -> Option<String> {
             Some(style.yellow(&format!("  reading again in {delay}, because of: {error}")))
         }
         Event::Engine(event) => engine_line(event, style),
+        Event::Autoscaling(event) => Some(autoscaling_line(event, style)),
     }
 }
 
@@ -117,6 +119,28 @@ fn engine_line(event: &EngineEvent, style: Style) -> Option<String> {
         }
     };
     Some(line)
+}
+
+/// In the words of the Cluster Autoscaler.
+fn autoscaling_line(event: &AutoscalingEvent, style: Style) -> String {
+    match event {
+        AutoscalingEvent::TriggeredScaleUp(growth) => {
+            let pods: Vec<String> = growth.pods.iter().map(ToString::to_string).collect();
+            let verb = if pods.len() == 1 { "pod" } else { "pods" };
+            format!("{verb} triggered scale-up: [{{{growth}}}] ({})", pods.join(", "))
+        }
+        AutoscalingEvent::NotTriggerScaleUp(Unhelped { pod, why }) => {
+            style.yellow(&format!("pod didn't trigger scale-up: {why} ({pod})"))
+        }
+        AutoscalingEvent::ScaleDownEmpty { node, idle_secs } => {
+            let idle = duration(Duration::from_secs(*idle_secs).as_secs_f64());
+            format!("scale-down: removing empty node {node}, which was idle for {idle}")
+        }
+        AutoscalingEvent::PodNotTold { pod, error } => {
+            style.yellow(&format!("the events of {pod} do not tell of it: {error}"))
+        }
+        AutoscalingEvent::Postponed { why } => style.yellow(&format!("waiting with it: {why}")),
+    }
 }
 
 /// What a step is doing.

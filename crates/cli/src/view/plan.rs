@@ -224,14 +224,28 @@ pub(crate) fn hint(reason: &Reason) -> Option<String> {
 
 /// One field: before and after. Of maps and lists only what differs.
 pub(crate) fn field_change(change: &FieldChange) -> String {
-    let field = &change.field;
-    if let (Some(from), Some(to)) = (change.from.as_ref().and_then(Value::as_map), change.to.as_map()) {
+    let mut lines = Vec::new();
+    differences(&change.field, change.from.as_ref(), Some(&change.to), &mut lines);
+    lines.join("\n        ")
+}
+
+/// Adds a line for every part that differs, named by its path.
+fn differences(path: &str, from: Option<&Value>, to: Option<&Value>, lines: &mut Vec<String>) {
+    if let (Some(from), Some(to)) = (from.and_then(Value::as_map), to.and_then(Value::as_map)) {
         let keys: std::collections::BTreeSet<&String> = from.keys().chain(to.keys()).collect();
-        let differs = keys.into_iter().filter(|key| from.get(*key) != to.get(*key));
-        let lines = differs.map(|key| format!("{field}.{key}: {} -> {}", value(from.get(key)), value(to.get(key))));
-        return lines.collect::<Vec<_>>().join("\n        ");
+        for key in keys.into_iter().filter(|key| from.get(*key) != to.get(*key)) {
+            differences(&format!("{path}.{key}"), from.get(key), to.get(key), lines);
+        }
+    } else if let (Some(from), Some(to)) = (from.and_then(Value::as_list), to.and_then(Value::as_list))
+        && from.len() == to.len()
+        && from.iter().chain(to).all(|item| item.as_map().is_some())
+    {
+        for (number, (from, to)) in from.iter().zip(to).enumerate().filter(|(_, (from, to))| from != to) {
+            differences(&format!("{path}[{number}]"), Some(from), Some(to), lines);
+        }
+    } else {
+        lines.push(format!("{path}: {} -> {}", value(from), value(to)));
     }
-    format!("{field}: {} -> {}", value(change.from.as_ref()), value(Some(&change.to)))
 }
 
 fn value(value: Option<&Value>) -> String {

@@ -100,9 +100,7 @@ fn quiet_still_says_what_went_wrong() {
 #[test]
 fn a_stage_that_does_not_exist_yet_is_refused() {
     let sandbox = Sandbox::with_file("name = \"demo\"\nprovider = \"eks\"\nregion = \"us-east-1\"\n");
-    for stage in ["cluster", "platform"] {
-        let ran = sandbox.run(&["up", "--yes", "--until", stage]);
-        assert_eq!(ran.code, Some(2), "{}", ran.snapshot());
-        assert!(ran.stderr.contains("the last stage is `cloud`"), "{}", ran.stderr);
-    }
+    let ran = sandbox.run(&["up", "--yes", "--until", "platform"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.snapshot());
+    assert!(ran.stderr.contains("the last stage is `cluster`"), "{}", ran.stderr);
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::identity::digest;
+use crate::inside::CONTENTS_KIND;
 use crate::kind::Kind;
 use crate::latency::Latency;
 use crate::observation::Observed;
@@ -122,7 +123,8 @@ impl<'a> Steps<'a> {
         self.add(kind, resource, Action::AwaitReady { physical_id, attributes }, reason, after, kind.create)
     }
 
-    /// Lets every deletion wait for the deletions that its kind names and for everything that still uses what it deletes.
+    /// Lets every deletion wait for the deletions that its kind names, for the removal of what lives inside the cluster, and for
+    /// everything that still uses what it deletes.
     ///
     /// What itself waits for the deletion is left out: in a replacement the users move after the new one exists.
     pub(super) fn order_deletions(&mut self) {
@@ -136,8 +138,10 @@ impl<'a> Steps<'a> {
             let named = self.input.kinds.get(resource.kind()).map_or(&[][..], |kind| kind.deleted_after);
             let is_before = |other: &&Step| {
                 let is_deletion = matches!(other.action, Action::Delete { .. } | Action::AwaitGone { .. });
+                let is_inside = other.resource.kind() == CONTENTS_KIND && resource.kind() != CONTENTS_KIND;
                 let is_user = self.uses.get(&other.id).is_some_and(|used| used.contains(physical_id));
-                (is_deletion && named.contains(&other.resource.kind())) || (is_user && other.resource != *resource)
+                (is_deletion && (is_inside || named.contains(&other.resource.kind())))
+                    || (is_user && other.resource != *resource)
             };
             let before = self.list.iter().filter(is_before).map(|other| other.id);
             let before: Vec<StepId> = before.filter(|other| !self.waits_for(*other, id)).collect();

@@ -11,7 +11,7 @@ use crate::spec::Invalid;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ApiAccess {
-    /// Also the caller's own address, when it can be found out.
+    /// Also the caller's own address, when it can be found out. Decided when the control plane is made, then kept.
     Auto,
     /// Nobody from outside.
     Private,
@@ -56,7 +56,7 @@ pub(crate) fn overlaps(networks: &[IpNet]) -> Vec<(usize, usize)> {
 impl ApiAccess {
     /// Access for `networks`, which do not overlap and are not empty: open when together they cover all addresses of a family,
     /// however they are cut.
-    pub(crate) fn from_networks(networks: Vec<IpNet>) -> Self {
+    pub fn from_networks(networks: Vec<IpNet>) -> Self {
         if IpNet::aggregate(&networks).iter().any(|network| network.prefix_len() == 0) {
             return Self::Open;
         }

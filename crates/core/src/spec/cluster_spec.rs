@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::spec::{
     ApiAccess, Architecture, ClusterName, Cpu, EngineSettings, Gibibytes, JournalLocation, KubernetesVersion, LabelKey,
@@ -201,6 +201,9 @@ pub struct WorkerPool {
     pub min: u32,
     /// How many nodes there are at most; at least `min` and at least 1.
     pub max: u32,
+    /// How many nodes a local platform has now; [`None`] to leave those that are there, between `min` and `max`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local: Option<LocalNodes>,
     /// Each node's machine.
     pub machine: Machine,
     /// How the machines are bought.
@@ -209,6 +212,29 @@ pub struct WorkerPool {
     pub labels: BTreeMap<LabelKey, LabelValue>,
     /// Taints of each node, beside [`WORKER_TAINT`](crate::spec::WORKER_TAINT).
     pub taints: Vec<Taint>,
+}
+
+/// The nodes that a pool of a local platform has now. A specification says how many; an autoscaler says which must go as well.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LocalNodes {
+    /// How many there are.
+    pub count: u32,
+    /// Nodes, by their names in Kubernetes, that are none of them.
+    pub without: BTreeSet<String>,
+}
+
+impl LocalNodes {
+    /// So many nodes, whichever they are.
+    pub fn count(count: u32) -> Self {
+        Self { count, without: BTreeSet::new() }
+    }
+}
+
+/// As it is written in a specification.
+impl Serialize for LocalNodes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(self.count)
+    }
 }
 
 /// How machines are bought.

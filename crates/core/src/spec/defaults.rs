@@ -69,6 +69,11 @@ pub(crate) fn built_in_defaults() -> Node {
     parse(DEFAULTS)
 }
 
+/// The default of `region` on a platform with one place.
+pub(crate) fn default_location(name: &str) -> Node {
+    parse(&format!("region = \"{name}\""))
+}
+
 /// Lays every worker pool of `tree` over the defaults of a pool.
 pub(crate) fn complete_worker_pools(tree: &mut Node) {
     let Value::Table(top) = &mut tree.value else { return };

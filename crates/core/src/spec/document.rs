@@ -25,7 +25,7 @@ pub struct SpecDocument {
     /// The platform, for example `"eks"`. Required.
     #[schemars(regex(pattern = "^[a-z][a-z0-9-]*$"))]
     pub provider: Option<String>,
-    /// Where, in the platform's own words, for example `"us-east-1"`. Required.
+    /// Where, in the platform's own words, for example `"us-east-1"`. Required, unless the platform has one place only.
     #[schemars(regex(pattern = "^[a-z0-9-]+$"))]
     pub region: Option<String>,
     /// The profile to build on: `"small"`, `"medium"`, `"large"`, the name of a profile of your own, or a path.
@@ -111,6 +111,10 @@ pub struct WorkerDocument {
     /// How many nodes there are at most. Required.
     #[schemars(range(min = 1, max = 1000))]
     pub max: Option<u64>,
+    /// How many nodes a local platform has now, which has no machines to order: `up` adds and removes nodes until it is so.
+    /// Without it, the nodes that are there stay, between `min` and `max`. Other platforms pass it over.
+    #[schemars(range(min = 0, max = 100))]
+    pub local: Option<u64>,
     /// Each node's machine.
     pub machine: MachineDocument,
     /// Whether to buy spot capacity: cheaper, but machines may be taken back at short notice.

@@ -121,6 +121,14 @@ pub struct Taint {
     pub effect: TaintEffect,
 }
 
+impl Taint {
+    /// The taint of every worker node: [`WORKER_TAINT`].
+    pub fn of_workers() -> Self {
+        let (key, value) = WORKER_TAINT;
+        Self { key: LabelKey(key.to_owned()), value: value.to_owned(), effect: TaintEffect::NoSchedule }
+    }
+}
+
 const TAINT_FORM: &str = "\"key=value:NoSchedule\", with the effect NoSchedule, PreferNoSchedule or NoExecute";
 
 impl FromStr for Taint {

@@ -33,8 +33,8 @@ mod tests;
 
 pub use api_access::ApiAccess;
 pub use cluster_spec::{
-    ClusterSpec, ControlPlaneLog, ControlPlaneLogs, CorePool, KubernetesSpec, Machine, Nat, NetworkSpec, Protection,
-    Purchase, Toggle, WorkerPool,
+    ClusterSpec, ControlPlaneLog, ControlPlaneLogs, CorePool, KubernetesSpec, LocalNodes, Machine, Nat, NetworkSpec,
+    Protection, Purchase, Toggle, WorkerPool,
 };
 pub use document::{
     AutoscalerDocument, CoreDocument, EngineDocument, KubernetesDocument, MachineDocument, NetworkDocument,
@@ -50,5 +50,5 @@ pub use origin::{KeyPath, Layer, Origin, Segment, Span};
 pub use profile::{DEFAULT_PROFILE, EMBEDDED_PROFILES, ProfileChoice, embedded_profile, profile_name};
 pub use provider_options::ProviderOptions;
 pub use resolution::{Explained, Origins, Resolved, resolve};
-pub use schema::{ProviderSchemas, json_schema};
+pub use schema::{ProviderSchema, ProviderSchemas, json_schema};
 pub use units::{Architecture, Cpu, Gibibytes, KubernetesVersion, Memory, ZoneCount};

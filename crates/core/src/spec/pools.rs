@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::spec::build::Builder;
 use crate::spec::{
-    Architecture, CORE_LABEL, CoreDocument, CorePool, Cpu, Gibibytes, KeyPath, LabelKey, LabelValue, Machine,
-    MachineDocument, Memory, PoolName, Purchase, SpecErrorKind, SpecWarningKind, Taint, WORKER_TAINT, WorkerDocument,
-    WorkerPool,
+    Architecture, CORE_LABEL, CoreDocument, CorePool, Cpu, Gibibytes, KeyPath, LabelKey, LabelValue, LocalNodes,
+    Machine, MachineDocument, Memory, PoolName, Purchase, SpecErrorKind, SpecWarningKind, Taint, WORKER_TAINT,
+    WorkerDocument, WorkerPool,
 };
 
 /// Pools have bounds so that a slip of the hand cannot order a thousand machines.
 const CORE_NODES_MAX: u32 = 100;
 const WORKER_NODES_MAX: u32 = 1000;
+const LOCAL_NODES_MAX: u32 = 100;
 
 /// The tuned NATS values spread three replicas over nodes.
 const CORE_NODES_WANTED: u32 = 3;
@@ -66,6 +67,13 @@ impl Builder<'_> {
         let min = self.count(&min_path, document.min, 0, WORKER_NODES_MAX);
         let max = self.count(&max_path, document.max, 1, WORKER_NODES_MAX);
         self.check_order(&min_path, min, &max_path, max);
+        let local = match document.local {
+            Some(local) => {
+                let count = self.count(&path.key("local"), Some(local), 0, LOCAL_NODES_MAX);
+                count.map(|count| Some(LocalNodes::count(count)))
+            }
+            None => Some(None),
+        };
         let machine = self.machine(&path.key("machine"), &document.machine);
         let purchase = match self.required(&path.key("spot"), document.spot) {
             Some(true) => Some(Purchase::Spot),
@@ -79,7 +87,7 @@ impl Builder<'_> {
         }
         let labels = self.labels(&path.key("labels"), &document.labels);
         let taints = self.taints(&path.key("taints"), &document.taints);
-        Some(WorkerPool { min: min?, max: max?, machine: machine?, purchase: purchase?, labels, taints })
+        Some(WorkerPool { min: min?, max: max?, local: local?, machine: machine?, purchase: purchase?, labels, taints })
     }
 
     fn machine(&mut self, path: &KeyPath, document: &MachineDocument) -> Option<Machine> {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::spec::build::Builder;
 use crate::spec::decode::decode_leaving_out;
-use crate::spec::defaults::{built_in_defaults, complete_worker_pools};
+use crate::spec::defaults::{built_in_defaults, complete_worker_pools, default_location};
 use crate::spec::schema_cursor::SchemaCursor;
 use crate::spec::shape::{Findings, check_shape};
 use crate::spec::tree::{Node, Value};
@@ -77,7 +77,12 @@ impl Origins {
 /// registry to say; its table is accepted either way.
 pub fn resolve(layers: &Layers, providers: &ProviderSchemas) -> Result<Resolved, SpecErrors> {
     let schema = schema_for(layers, providers);
-    let mut tree = layers.merge_over(built_in_defaults(), &SchemaCursor::new(&schema));
+    let mut defaults = built_in_defaults();
+    let chosen = chosen_provider(layers).and_then(|name| providers.get(name));
+    if let Some(location) = chosen.and_then(|provider| provider.only_location) {
+        defaults.merge(default_location(location));
+    }
+    let mut tree = layers.merge_over(defaults, &SchemaCursor::new(&schema));
     complete_worker_pools(&mut tree);
 
     let mut findings = check_shape(&mut tree, &schema, &KeyPath::root());
@@ -106,15 +111,23 @@ pub fn resolve(layers: &Layers, providers: &ProviderSchemas) -> Result<Resolved,
 /// The schema of the whole document. A provider that is chosen but not known has a table that may hold anything.
 fn schema_for(layers: &Layers, providers: &ProviderSchemas) -> serde_json::Value {
     let mut schema = json_schema(providers);
-    let path = KeyPath::dotted("provider");
-    let chosen = layers.highest(&path).or_else(|| layers.in_profiles(&path).pop());
-    if let Some(Value::String(name) | Value::Text(name)) = chosen.map(|node| &node.value) {
+    if let Some(name) = chosen_provider(layers) {
         let properties = schema.pointer_mut("/properties").and_then(serde_json::Value::as_object_mut);
         if let Some(properties) = properties {
-            properties.entry(name.as_str()).or_insert(json!({ "type": "object" }));
+            properties.entry(name).or_insert(json!({ "type": "object" }));
         }
     }
     schema
+}
+
+/// The name of the provider that the layers choose, if it is a name at all.
+fn chosen_provider(layers: &Layers) -> Option<&str> {
+    let path = KeyPath::dotted("provider");
+    let chosen = layers.highest(&path).or_else(|| layers.in_profiles(&path).pop());
+    match chosen.map(|node| &node.value) {
+        Some(Value::String(name) | Value::Text(name)) => Some(name),
+        Some(_) | None => None,
+    }
 }
 
 /// Keys that are valid, but not in every layer.

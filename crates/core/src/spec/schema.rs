@@ -8,8 +8,24 @@ use serde_json::{Map, Value as Json};
 use crate::spec::SpecDocument;
 use crate::spec::defaults::built_in_defaults;
 
-/// The schemas of providers' options, by provider.
-pub type ProviderSchemas = BTreeMap<String, Schema>;
+/// What is said of each provider's part of a specification, by provider.
+pub type ProviderSchemas = BTreeMap<String, ProviderSchema>;
+
+/// What is said of one provider's part of a specification.
+#[derive(Clone, Debug)]
+pub struct ProviderSchema {
+    /// The schema of its own table.
+    pub options: Schema,
+    /// What the only place is called on a platform that has no regions.
+    pub only_location: Option<&'static str>,
+}
+
+impl From<Schema> for ProviderSchema {
+    /// A provider with regions.
+    fn from(options: Schema) -> Self {
+        Self { options, only_location: None }
+    }
+}
 
 /// The schema of the specification file: the shared keys and one table for each of `providers`.
 ///
@@ -17,7 +33,7 @@ pub type ProviderSchemas = BTreeMap<String, Schema>;
 pub fn json_schema(providers: &ProviderSchemas) -> Json {
     let mut schema = schemars::schema_for!(SpecDocument).to_value();
     for (name, provider) in providers {
-        add_provider(&mut schema, name, provider.clone().to_value());
+        add_provider(&mut schema, name, provider.options.clone().to_value());
     }
     tidy(&mut schema);
     let defaults = built_in_defaults();

@@ -32,8 +32,8 @@ struct VpcOptions {
 
 fn providers() -> ProviderSchemas {
     BTreeMap::from([
-        ("eks".to_owned(), schemars::schema_for!(Options)),
-        ("gke".to_owned(), schemars::Schema::from(true)),
+        ("eks".to_owned(), schemars::schema_for!(Options).into()),
+        ("gke".to_owned(), schemars::Schema::from(true).into()),
     ])
 }
 

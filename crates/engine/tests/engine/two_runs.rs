@@ -1,9 +1,17 @@
 //! Two runs on one cluster.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use howso_infra_engine::{Clock, Interruption, JournalError};
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+use howso_infra_core::{
+    Backend, ClusterIdentity, Kind, Leftover, Observation, Operation, Progress, ProviderError, Scope, Submitted, Ticket,
+};
+use howso_infra_engine::{Clock, Hold, Interruption, Journal, JournalError, Moment, Surroundings, VirtualClock, run};
+use jiff::Timestamp;
+use tokio::sync::mpsc;
 
 use crate::support::block_on;
 use crate::support::cases::{Calm, Case, counts};
@@ -75,6 +83,95 @@ fn an_expired_lease_is_taken_over_and_the_sleeper_can_change_nothing_any_more() 
         sleeper.close().await.expect("what was lost needs no release");
         let journal = world.open().await.unwrap();
         assert!(journal.state().fence() > fence);
+    });
+}
+
+/// A clock whose time of day jumps, as it does for a process that sleeps.
+struct JumpingClock {
+    inner: VirtualClock,
+    jumped: Mutex<Duration>,
+}
+
+#[async_trait]
+impl Clock for JumpingClock {
+    fn now(&self) -> Moment {
+        self.inner.now()
+    }
+
+    fn wall(&self) -> Timestamp {
+        self.inner.wall() + *self.jumped.lock().unwrap()
+    }
+
+    fn timer(&self, moment: Moment) -> BoxFuture<'static, Hold> {
+        self.inner.timer(moment)
+    }
+
+    fn hold(&self) -> Hold {
+        self.inner.hold()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.inner.sleep(duration).await;
+    }
+}
+
+/// A cloud to which the connection takes a moment, and while the first one is made, the process sleeps for two minutes.
+struct Asleep {
+    cloud: Arc<dyn Backend>,
+    clock: Arc<JumpingClock>,
+    begun: AtomicUsize,
+}
+
+#[async_trait]
+impl Backend for Asleep {
+    fn kinds(&self) -> &'static [Kind] {
+        self.cloud.kinds()
+    }
+
+    async fn observe(&self, scope: &Scope) -> Result<Observation, ProviderError> {
+        self.cloud.observe(scope).await
+    }
+
+    async fn submit(&self, operation: &Operation) -> Result<Submitted, ProviderError> {
+        if self.begun.fetch_add(1, Ordering::Relaxed) == 0 {
+            *self.clock.jumped.lock().unwrap() += Duration::from_mins(2);
+        }
+        self.clock.sleep(Duration::from_millis(50)).await;
+        self.cloud.submit(operation).await
+    }
+
+    async fn poll(&self, ticket: &Ticket) -> Result<Progress, ProviderError> {
+        self.cloud.poll(ticket).await
+    }
+
+    async fn audit(&self, identity: &ClusterIdentity) -> Result<Vec<Leftover>, ProviderError> {
+        self.cloud.audit(identity).await
+    }
+}
+
+#[test]
+fn what_had_not_left_when_the_lease_ended_does_not_leave() {
+    block_on(async {
+        let (world, graph, calm) = (World::new(), Case::Build.graph(), Calm::of(Case::Build).await);
+        Case::Build.prepare(&world).await;
+        let clock = Arc::new(JumpingClock { inner: world.clock.clone(), jumped: Mutex::default() });
+        let asleep =
+            Arc::new(Asleep { cloud: world.cloud.clone(), clock: Arc::clone(&clock), begun: AtomicUsize::default() });
+        let mut journal = Journal::open(world.place(), world.holder(), clock.clone()).await.unwrap();
+        let plan = world.plan(&mut journal, Goal::Up(&graph)).await;
+        journal.record_deployment(&deployment()).await.unwrap();
+        journal.begin_run("up", plan.identity.generation).await.unwrap();
+        let backends: [Arc<dyn Backend>; 1] = [asleep.clone()];
+        let (events, _received) = mpsc::unbounded_channel();
+        let (_sender, interrupts) = mpsc::channel(1);
+        let surroundings = Surroundings { backends: &backends, clock, settings: &world.settings, events, interrupts };
+        let outcome = run(&plan, &mut journal, surroundings).await;
+        // Nobody took the lease meanwhile, so the run finds out what was not sent, and goes on.
+        assert!(outcome.is_complete(), "{:?} {:?}", outcome.interruption, outcome.failures);
+        assert_eq!(world.cloud.summary(), calm.summary);
+        let (begun, carried_out) = (asleep.begun.load(Ordering::Relaxed), counts(&world).0);
+        assert_eq!(carried_out, calm.mutations);
+        assert!(begun > carried_out, "{begun} calls were begun after all, and all of them left");
     });
 }
 

@@ -1,9 +1,9 @@
-//! Merging: our entries into a file of the user's.
+//! Merging: our entries into a file of the user's, and out of it again.
 
 use howso_infra_core::provider::Access;
 use serde_json::{Value, json};
 
-use super::text::{self, Splice};
+use super::text::{self, Change, Splice};
 use super::{MARK, SECTIONS, contents, entry, render};
 
 /// Why a kubeconfig was left alone.
@@ -50,9 +50,45 @@ pub fn merge(existing: &str, access: &Access) -> Result<String, MergeError> {
         merged["current-context"] = json!(access.context);
         spliced = spliced.map(|text| text::set_top_level(&text, "current-context", &access.context));
     }
-    // The splice works on lines and may be fooled by unusual YAML: it counts only when it means what was meant.
-    let faithful = spliced.filter(|text| serde_saphyr::from_str::<Value>(text).is_ok_and(|meant| meant == merged));
-    Ok(faithful.unwrap_or_else(|| text::to_yaml(&merged)))
+    Ok(faithful(spliced, &merged))
+}
+
+/// Takes the entries of this access out of a kubeconfig and keeps everything else, as [`merge`] does; [`None`] when there are none.
+///
+/// Entries with the same name that are not ours, or that lead to another API server, stay. A current context that is taken out
+/// leaves none.
+pub fn unmerge(existing: &str, access: &Access) -> Option<String> {
+    let mut document: Value = serde_saphyr::from_str(existing).ok()?;
+    check(&document).ok()?;
+    let place = |document: &Value, section: &str, field: &str| {
+        let entries = document[section].as_array()?;
+        entries.iter().position(|found| found["name"] == access.context.as_str() && is_ours(found, field))
+    };
+    let leads_elsewhere = |cluster: usize| document["clusters"][cluster]["cluster"]["server"] != access.server.as_str();
+    if place(&document, "clusters", "cluster").is_some_and(leads_elsewhere)
+        || SECTIONS.into_iter().all(|(section, field)| place(&document, section, field).is_none())
+    {
+        return None;
+    }
+    let mut spliced = Some(existing.to_owned());
+    for (section, field) in SECTIONS {
+        let Some(place) = place(&document, section, field) else { continue };
+        let entries = document[section].as_array_mut()?;
+        let splice = Splice { section, count: entries.len(), change: Change::Remove(place) };
+        entries.remove(place);
+        spliced = spliced.and_then(|text| text::splice(&text, &splice));
+    }
+    if document["current-context"] == access.context.as_str() {
+        document["current-context"] = json!("");
+        spliced = spliced.map(|text| text::set_top_level(&text, "current-context", ""));
+    }
+    Some(faithful(spliced, &document))
+}
+
+/// The spliced text, when it means what was meant: the splice works on lines and may be fooled by unusual YAML.
+fn faithful(spliced: Option<String>, meant: &Value) -> String {
+    let faithful = spliced.filter(|text| serde_saphyr::from_str::<Value>(text).is_ok_and(|read| read == *meant));
+    faithful.unwrap_or_else(|| text::to_yaml(meant))
 }
 
 /// Refuses what is not a kubeconfig of the version that this program knows.
@@ -94,11 +130,14 @@ fn put(
     if place.is_some_and(|place| !is_ours(&entries[place], field)) {
         return Err(MergeError::NotOurs { section, name: access.context.clone() });
     }
-    match place {
-        Some(place) => entries[place] = entry.clone(),
-        None => entries.push(entry.clone()),
-    }
-    Ok(Splice { section, count, place, entry })
+    let change = if let Some(place) = place {
+        entries[place] = entry.clone();
+        Change::Replace(place, entry)
+    } else {
+        entries.push(entry.clone());
+        Change::Add(entry)
+    };
+    Ok(Splice { section, count, change })
 }
 
 fn is_ours(entry: &Value, field: &str) -> bool {
@@ -159,6 +198,29 @@ users:
         assert_eq!(clusters.as_array().unwrap().len(), 2);
         assert_eq!(clusters[1]["cluster"]["server"], "https://elsewhere.example");
         assert_eq!(merge(&twice, &access()).unwrap(), once, "and back again");
+    }
+
+    #[test]
+    fn what_was_merged_is_taken_out_again_and_the_text_is_as_before() {
+        let merged = merge(USERS_FILE, &access()).unwrap();
+        assert_eq!(unmerge(&merged, &access()).unwrap(), USERS_FILE);
+        assert_eq!(unmerge(USERS_FILE, &access()), None);
+        // A file of ours alone is left with empty lists and no context.
+        let emptied = parse(&unmerge(&render(&access()), &access()).unwrap());
+        assert_eq!((&emptied["users"], &emptied["current-context"]), (&json!([]), &json!("")));
+        assert_eq!(parse(&merge(&unmerge(&merged, &access()).unwrap(), &access()).unwrap()), parse(&merged));
+    }
+
+    #[test]
+    fn entries_of_others_and_of_another_cluster_are_not_taken_out() {
+        let merged = merge(USERS_FILE, &access()).unwrap();
+        let moved = Access { server: "https://elsewhere.example".to_owned(), ..access() };
+        assert_eq!(unmerge(&merged, &moved), None);
+        assert_eq!(unmerge(&merged.replace(MARK, "minikube"), &access()), None);
+        assert_eq!(unmerge("clusters: [", &access()), None);
+        let flow = "{clusters: [{name: one, cluster: {server: 'https://one.example'}}]}";
+        let there_and_back = unmerge(&merge(flow, &access()).unwrap(), &access()).unwrap();
+        assert_eq!(parse(&there_and_back)["clusters"], parse(flow)["clusters"]);
     }
 
     #[test]

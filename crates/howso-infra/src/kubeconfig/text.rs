@@ -11,10 +11,19 @@ pub(super) struct Splice {
     pub(super) section: &'static str,
     /// The number of its entries before.
     pub(super) count: usize,
-    /// The entry to replace; [`None`] to add one.
-    pub(super) place: Option<usize>,
-    /// The new entry.
-    pub(super) entry: Value,
+    /// What becomes of it.
+    pub(super) change: Change,
+}
+
+/// What becomes of a list.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// This entry comes last.
+    Add(Value),
+    /// This entry takes the place of another one.
+    Replace(usize, Value),
+    /// An entry goes.
+    Remove(usize),
 }
 
 /// Writes `value` as YAML that readers of YAML 1.1 and 1.2 understand alike.
@@ -40,7 +49,8 @@ pub(super) fn set_top_level(text: &str, key: &str, value: &str) -> String {
 pub(super) fn splice(text: &str, splice: &Splice) -> Option<String> {
     let mut lines = lines(text);
     let Some(head) = find_key(&lines, splice.section) else {
-        lines.push(format!("{}:\n{}", splice.section, item(&splice.entry, 0)));
+        let Change::Add(entry) = &splice.change else { return None };
+        lines.push(format!("{}:\n{}", splice.section, item(entry, 0)));
         return Some(lines.concat());
     };
     let rest = lines[head].split_once(':')?.1.split(" #").next()?.trim();
@@ -56,14 +66,24 @@ pub(super) fn splice(text: &str, splice: &Splice) -> Option<String> {
     if starts.len() != splice.count {
         return None;
     }
-    let range = match splice.place {
-        Some(place) => {
-            let end = starts.get(place + 1).copied().unwrap_or(block.end);
-            starts[place]..trim(&lines, starts[place]..end)
-        }
-        None => block.end..block.end,
+    let range = |place: usize| {
+        let end = starts.get(place + 1).copied().unwrap_or(block.end);
+        starts[place]..trim(&lines, starts[place]..end)
     };
-    lines.splice(range, [item(&splice.entry, indent)]);
+    match &splice.change {
+        Change::Add(entry) => {
+            lines.splice(block.end..block.end, [item(entry, indent)]);
+        }
+        Change::Replace(place, entry) => {
+            lines.splice(range(*place), [item(entry, indent)]);
+        }
+        Change::Remove(place) => {
+            lines.drain(range(*place));
+            if splice.count == 1 {
+                lines[head] = format!("{}: []\n", splice.section);
+            }
+        }
+    }
     Some(lines.concat())
 }
 

@@ -68,7 +68,7 @@ pub(crate) fn addon_names(spec: &ClusterSpec, options: &EksOptions) -> Vec<Strin
 /// The settings that an add-on needs beyond its defaults.
 pub(super) fn configuration(name: &str) -> Option<Value> {
     // The add-on's schema has this truth value as a text.
-    (name == "vpc-cni").then(|| documents::from_json(&json!({ "enableNetworkPolicy": "true" })))
+    (name == "vpc-cni").then(|| Value::from_json(&json!({ "enableNetworkPolicy": "true" })))
 }
 
 /// The versions of the add-ons that are there, by name.

@@ -37,7 +37,7 @@ pub(crate) fn observed_version(observation: &Observation) -> Option<KubernetesVe
 }
 
 /// Reads the cluster; [`None`] when there is none.
-pub(super) async fn read(eks: &Client, name: &str) -> Result<Option<Cluster>, ProviderError> {
+pub(crate) async fn read(eks: &Client, name: &str) -> Result<Option<Cluster>, ProviderError> {
     let call = "eks:DescribeCluster";
     match eks.describe_cluster().name(name).send().await.map_err(errors::reading(call)) {
         Ok(answer) => answer.cluster.map(Some).ok_or_else(|| errors::missing(call, "cluster")),
@@ -46,7 +46,7 @@ pub(super) async fn read(eks: &Client, name: &str) -> Result<Option<Cluster>, Pr
     }
 }
 
-pub(super) fn tags_of(cluster: &Cluster) -> Tags {
+pub(crate) fn tags_of(cluster: &Cluster) -> Tags {
     cluster.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
@@ -120,7 +120,7 @@ fn issues(cluster: &Cluster) -> Vec<Issue> {
     Issue::of_clusters(cluster.health().map(ClusterHealth::issues).unwrap_or_default())
 }
 
-fn status(cluster: &Cluster) -> Status {
+pub(crate) fn status(cluster: &Cluster) -> Status {
     let issues = issues(cluster);
     match cluster.status() {
         Some(ClusterStatus::Active) if issues.is_empty() => Status::Ready,

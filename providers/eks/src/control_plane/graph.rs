@@ -99,7 +99,7 @@ impl Builder<'_> {
             // Extended support costs six times as much, and only a deliberate choice should start it.
             .with("support_type", "STANDARD")
             .with("deletion_protection", self.spec.deletion_protection.is_on());
-        cluster = match public_cidrs(&self.spec.api_access) {
+        cluster = match self.public_cidrs() {
             Some(cidrs) => cluster.with("endpoint_public", true).with("public_access_cidrs", Value::texts(cidrs)),
             None => cluster.with("endpoint_public", false),
         };
@@ -163,6 +163,18 @@ impl Builder<'_> {
         }
         addon
     }
+
+    /// From where the API server is reached over the internet; [`None`] for nowhere. Nodes always reach it inside the network.
+    fn public_cidrs(&self) -> Option<Vec<String>> {
+        let mut cidrs: Vec<_> = match &self.spec.api_access {
+            ApiAccess::Private => return None,
+            ApiAccess::Open => vec!["0.0.0.0/0".to_owned()],
+            ApiAccess::Cidrs(cidrs) => cidrs.iter().map(ToString::to_string).collect(),
+            ApiAccess::Auto => self.facts.api_networks.iter().map(ToString::to_string).collect(),
+        };
+        cidrs.sort();
+        Some(cidrs).filter(|cidrs| !cidrs.is_empty())
+    }
 }
 
 fn cluster_arn() -> Value {
@@ -177,18 +189,5 @@ fn log_type(log: ControlPlaneLog) -> &'static str {
         ControlPlaneLog::Authenticator => "authenticator",
         ControlPlaneLog::ControllerManager => "controllerManager",
         ControlPlaneLog::Scheduler => "scheduler",
-    }
-}
-
-/// From where the API server is reached over the internet; [`None`] for nowhere. Nodes always reach it inside the network.
-fn public_cidrs(access: &ApiAccess) -> Option<Vec<String>> {
-    match access {
-        ApiAccess::Auto | ApiAccess::Private => None,
-        ApiAccess::Cidrs(cidrs) => {
-            let mut cidrs: Vec<_> = cidrs.iter().map(ToString::to_string).collect();
-            cidrs.sort();
-            Some(cidrs)
-        }
-        ApiAccess::Open => Some(vec!["0.0.0.0/0".to_owned()]),
     }
 }

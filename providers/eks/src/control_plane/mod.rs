@@ -2,7 +2,7 @@
 
 mod access;
 mod addons;
-mod cluster;
+pub(crate) mod cluster;
 mod graph;
 mod kinds;
 mod observe;

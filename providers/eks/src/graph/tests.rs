@@ -14,11 +14,11 @@ use crate::options::tests::specification;
 
 const ADMIN: &str = "arn:aws:iam::123456789012:role/operator";
 
-fn spec(profile: &str, more: &str) -> ClusterSpec {
+pub(crate) fn spec(profile: &str, more: &str) -> ClusterSpec {
     specification(profile, more).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
-fn facts(spec: &ClusterSpec) -> Facts {
+pub(crate) fn facts(spec: &ClusterSpec) -> Facts {
     facts_with(spec, &[])
 }
 
@@ -37,6 +37,7 @@ fn facts_with(spec: &ClusterSpec, running_addons: &[&str]) -> Facts {
         kubernetes_version: "1.34".parse().unwrap(),
         instance_types: types.collect(),
         addon_versions: BTreeMap::from([("vpc-cni".to_owned(), "v1.20.4-eksbuild.1".to_owned())]),
+        api_networks: Vec::new(),
         running_addons: running_addons.iter().map(|&name| name.to_owned()).collect(),
     };
     Facts { values: facts.to_attributes(), ..Facts::default() }

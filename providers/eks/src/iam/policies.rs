@@ -6,7 +6,7 @@
 use howso_infra_core::Value;
 use serde_json::{Value as Json, json};
 
-use crate::documents::{canonical_policy, from_json};
+use crate::documents::canonical_policy;
 
 /// A role of this provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +100,7 @@ pub(super) fn autoscaler(cluster: &str) -> Value {
 }
 
 fn policy(statements: &Json) -> Value {
-    canonical_policy(&from_json(&json!({ "Version": "2012-10-17", "Statement": statements })))
+    canonical_policy(&Value::from_json(&json!({ "Version": "2012-10-17", "Statement": statements })))
 }
 
 #[cfg(test)]

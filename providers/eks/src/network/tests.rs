@@ -365,6 +365,7 @@ fn ways_out(more: &str) -> Vec<String> {
         kubernetes_version: "1.34".parse().unwrap(),
         instance_types: BTreeMap::new(),
         addon_versions: BTreeMap::new(),
+        api_networks: Vec::new(),
         running_addons: BTreeSet::new(),
     };
     let network = graph(&spec, &EksOptions::from_spec(&spec).unwrap(), &facts).unwrap();

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use howso_infra_core::spec::{ApiAccess, ClusterSpec, KeyPath, SpecError, SpecErrorKind};
 use ipnet::{IpNet, Ipv4Net};
+use url::{Host, Url};
 
 use crate::options::shape::{Arn, is_ec2_id};
 use crate::options::{EksOptions, NetworkOptions};
@@ -47,6 +48,7 @@ pub(super) fn check(options: &EksOptions, spec: &ClusterSpec) -> Vec<SpecError> 
     if let Some(key) = &options.kms_key {
         checker.kms_key(key);
     }
+    checker.address_service(options.address_service());
     checker.errors
 }
 
@@ -77,6 +79,29 @@ impl Checker<'_> {
                     "name IPv4 networks, for example \"203.0.113.0/24\"",
                 );
             }
+        }
+    }
+
+    /// Whoever could change its answer on the way would choose who reaches the API.
+    fn address_service(&mut self, service: &str) {
+        let is_safe = Url::parse(service).is_ok_and(|url| {
+            let is_safe = match (url.scheme(), url.host()) {
+                ("https", Some(_)) => true,
+                ("http", Some(Host::Ipv4(address))) => address.is_loopback(),
+                ("http", Some(Host::Ipv6(address))) => address.is_loopback(),
+                ("http", Some(Host::Domain(name))) => name == "localhost",
+                _ => false,
+            };
+            // A password would be shown with the plan.
+            is_safe && url.username().is_empty() && url.password().is_none()
+        });
+        if !is_safe {
+            let message = "this is no page that can be trusted";
+            self.refuse(
+                "address_service",
+                message,
+                "name a page by https, or by http on localhost, without user and password",
+            );
         }
     }
 

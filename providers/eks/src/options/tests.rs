@@ -6,7 +6,7 @@ use crate::options::EksOptions;
 
 /// The specification that a file gives on top of a profile.
 pub(crate) fn specification(profile: &str, more: &str) -> Result<ClusterSpec, SpecErrors> {
-    let schemas = ProviderSchemas::from([("eks".to_owned(), schemars::schema_for!(EksOptions))]);
+    let schemas = ProviderSchemas::from([("eks".to_owned(), schemars::schema_for!(EksOptions).into())]);
     let head = format!("name = \"demo\"\nprovider = \"eks\"\nregion = \"us-east-1\"\nprofile = \"{profile}\"\n");
     let layers = Layers::new()
         .profile(profile, None, embedded_profile(profile).unwrap())?
@@ -77,6 +77,9 @@ fn the_wrong_addresses_are_told_with_their_place() {
         "[eks.network]\ncidr = \"10.0.0.0/8\"\n",
         "[eks.network]\ncidr = \"10.0.0.0/33\"\n",
         "[eks.network]\nservice_cidr = \"10.42.128.0/20\"\n",
+        "[eks]\naddress_service = \"http://checkip.amazonaws.com\"\n",
+        "[eks]\naddress_service = \"checkip.amazonaws.com\"\n",
+        "[eks]\naddress_service = \"https://ann:secret@example.com\"\n",
     ]);
     insta::assert_snapshot!(told);
 }

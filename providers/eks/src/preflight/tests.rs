@@ -39,6 +39,7 @@ fn facts() -> Facts {
         kubernetes_version: "1.34".parse().unwrap(),
         instance_types: types.map(|(pool, name)| (pool.to_owned(), vec![name.to_owned()])).into(),
         addon_versions: BTreeMap::new(),
+        api_networks: Vec::new(),
         running_addons: BTreeSet::new(),
     };
     Facts { values: facts.to_attributes(), ..Facts::default() }

@@ -56,6 +56,7 @@ fn region(request: &Request, missing: &[(&str, &str)]) -> Answer {
             );
             ec2("GetRole", &format!("<GetRoleResult>{role}</GetRoleResult>"))
         }
+        "GET /" => Answer::Status(200, "198.51.100.7\n".to_owned()),
         "DescribeAvailabilityZones" => zones(&ZONES),
         "DescribeInstanceTypeOfferings" => offerings(request, missing),
         path if path.starts_with("GET /cluster-versions") => {
@@ -80,7 +81,9 @@ fn region(request: &Request, missing: &[(&str, &str)]) -> Answer {
 }
 
 async fn surveyed(server: &Server, more: &str, observation: &Observation) -> Result<Facts, ProviderError> {
-    let spec = specification("large", more).unwrap();
+    let service = format!("[eks]\naddress_service = \"{}\"", server.url());
+    let more = if more.contains("[eks]") { more.replace("[eks]", &service) } else { format!("{more}\n{service}") };
+    let spec = specification("large", &more).unwrap();
     let options = EksOptions::from_spec(&spec).unwrap();
     survey(&server.clients(), &spec, &options, observation).await
 }
@@ -96,7 +99,61 @@ async fn an_empty_account_gets_the_best_of_everything() {
     assert_eq!(found.kubernetes_version.to_string(), "1.36");
     assert_eq!(found.addon_versions.get("coredns").map(String::as_str), Some("v1"));
     assert_eq!(found.instance_types.keys().collect::<Vec<_>>(), ["core", "worker"]);
+    assert_eq!(found.api_networks, ["198.51.100.7/32".parse().unwrap()]);
+    assert!(
+        facts.explanations.iter().any(|line| line.contains("reachable from 198.51.100.7")),
+        "{:?}",
+        facts.explanations
+    );
     assert!(facts.cost.is_some());
+}
+
+#[tokio::test]
+async fn without_an_address_the_endpoint_stays_private() {
+    let server = Server::start(|request| match request.call.as_str() {
+        "GET /" => Answer::Status(502, "<html>bad gateway</html>".to_owned()),
+        _ => region(request, &[]),
+    });
+    let facts = surveyed(&server, "", &Observation::default()).await.unwrap();
+    assert_eq!(EksFacts::from_facts(&facts).unwrap().api_networks, []);
+    let warnings = facts.warnings.join("\n");
+    assert!(warnings.contains("status 502") && warnings.contains("only from inside the VPC"), "{warnings}");
+}
+
+#[tokio::test]
+async fn who_names_networks_or_none_asks_nobody_for_an_address() {
+    for access in ["\"private\"", "[\"203.0.113.0/24\"]"] {
+        let server = Server::start(|request| region(request, &[]));
+        let more = format!("[kubernetes]\napi_access = {access}");
+        surveyed(&server, &more, &Observation::default()).await.unwrap();
+        assert!(!server.calls().contains(&"GET /".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn what_a_control_plane_has_is_kept_unless_it_is_open_to_all() {
+    let has = |is_public: bool, cidrs: &[&str]| {
+        let mut observation = running();
+        let cluster = observation.resources.get_mut(&"eks/cluster:main".parse::<ResourceId>().unwrap()).unwrap();
+        let cidrs = Value::texts(cidrs.iter().map(|cidr| (*cidr).to_owned()));
+        let fields = [("endpoint_public", Value::Bool(is_public)), ("public_access_cidrs", cidrs)];
+        cluster[0].attributes.extend(fields.map(|(name, value)| (name.to_owned(), value)));
+        observation
+    };
+    for (observation, wanted, asks) in [
+        (has(true, &["192.0.2.1/32", "203.0.113.0/24"]), &["192.0.2.1/32", "203.0.113.0/24"][..], false),
+        // EKS reports these beside a private endpoint.
+        (has(false, &["0.0.0.0/0"]), &[], false),
+        (has(true, &["0.0.0.0/0"]), &["198.51.100.7/32"], true),
+        (has(true, &["0.0.0.0/1", "128.0.0.0/1"]), &["198.51.100.7/32"], true),
+    ] {
+        let server = Server::start(|request| region(request, &[]));
+        let facts = surveyed(&server, "", &observation).await.unwrap();
+        let networks = EksFacts::from_facts(&facts).unwrap().api_networks;
+        assert_eq!(networks.iter().map(ToString::to_string).collect::<Vec<_>>(), wanted);
+        assert_eq!(server.calls().contains(&"GET /".to_owned()), asks);
+        assert_eq!(facts.warnings.iter().any(|line| line.contains("only from inside")), wanted.is_empty());
+    }
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ const CASES: &[(&str, &str, SpecErrorKind, &str)] = &[
     ("[worker.default]\nmax = 3", "worker", UnknownKey, "did you mean `workers`?"),
     ("[core]\nnode = 3", "core.node", UnknownKey, "did you mean `nodes`?"),
     ("[core]\nmachine = { ram = \"1Gi\" }", "core.machine.ram", UnknownKey, "architecture, cpu, disk"),
-    ("[workers.default]\nmaximum = 3", "workers.default.maximum", UnknownKey, "labels, machine, max"),
+    ("[workers.default]\nmaximum = 3", "workers.default.maximum", UnknownKey, "labels, local, machine"),
     ("[engine]\ntimeout = \"3s\"", "engine.timeout", UnknownKey, "request_timeout"),
     ("[eks]\nvcp = {}", "eks.vcp", UnknownKey, "did you mean `vpc`?"),
     ("[aks]\nx = 1", "aks", UnknownKey, "did you mean `eks`?"),

@@ -34,6 +34,7 @@ labels = { "example.com/team" = "platform" }
 [workers.default]
 min = 0
 max = 20
+local = 2
 machine = { cpu = 16, memory = "64Gi" }
 
 [workers.spot]

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-FOLDER = Path(__file__).resolve().parent / "snapshots"
+# Beside the tests that are run.
+FOLDER = Path.cwd() / "snapshots"
 
 # What differs between two runs, and what stands for it.
 RUNS_DIFFER: tuple[tuple[re.Pattern[str], str], ...] = (

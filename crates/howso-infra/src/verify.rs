@@ -1,0 +1,177 @@
+//! A proof of the pools: pods of each sort are made, and where they land is looked at.
+
+use std::time::Duration;
+
+use howso_infra_core::{ErrorKind, Finding, Severity};
+use howso_infra_kubernetes::{Canary, CanaryState, KubernetesBackend, Landing};
+
+use crate::{Error, Session};
+
+/// How long a canary may take to run where nodes are there: its image may have to be fetched.
+const PLACED_WITHIN: Duration = Duration::from_mins(2);
+
+/// How long a node may take to appear from nothing: twice the slowest model of a cloud (howso facts, "The client").
+const APPEARED_WITHIN: Duration = Duration::from_mins(15);
+
+/// How long nothing may happen before it counts as nothing: an autoscaler looks every ten seconds.
+const QUIET_FOR: Duration = Duration::from_secs(30);
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Whether workers may be made to appear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scaling {
+    /// Only what is there is looked at.
+    AsIs,
+    /// A worker is made to appear, which may cost money until it goes again.
+    FromPresent,
+}
+
+impl Session {
+    /// Makes pods like trainees and like services of the platform, and looks where they land. Whatever happens, also when this
+    /// is not waited for to the end, [`Session::remove_canaries`] must follow.
+    pub async fn verify(&self, scaling: Scaling, image: &str) -> Result<Vec<Finding>, Error> {
+        let Some(backend) = &self.kubernetes else { return Ok(vec![unreachable()]) };
+        let workers = self.reading(async || backend.worker_nodes().await).await?;
+        let mut findings = vec![self.core(backend, image).await?];
+        match scaling {
+            Scaling::AsIs if workers == 0 => findings.push(finding(
+                Severity::Note,
+                Canary::Worker,
+                "not tried, because there is no worker node",
+                Some("say --scale to let one appear"),
+            )),
+            Scaling::AsIs => findings.push(self.worker(backend, image, workers, PLACED_WITHIN).await?),
+            Scaling::FromPresent => {
+                findings.push(self.core_without_room(backend, image, workers).await?);
+                findings.push(self.worker(backend, image, workers, APPEARED_WITHIN).await?);
+            }
+        }
+        Ok(findings)
+    }
+
+    /// Removes every canary.
+    pub async fn remove_canaries(&self) -> Result<(), Error> {
+        let Some(backend) = &self.kubernetes else { return Ok(()) };
+        for canary in [Canary::Worker, Canary::Core, Canary::CoreTooLarge] {
+            self.reading(async || backend.uproot(canary).await).await?;
+        }
+        Ok(())
+    }
+
+    async fn core(&self, backend: &KubernetesBackend, image: &str) -> Result<Finding, Error> {
+        let canary = Canary::Core;
+        self.reading(async || backend.plant(canary, image).await).await?;
+        Ok(match self.landed(backend, canary, PLACED_WITHIN).await? {
+            Ok((landing, _)) if landing.is_core && !landing.is_worker => {
+                finding(Severity::Good, canary, format!("runs on the core node {}", landing.node), None)
+            }
+            Ok((landing, _)) => finding(
+                Severity::Blocking,
+                canary,
+                format!("runs on {}, which is no core node", landing.node),
+                Some(
+                    "services of the platform would run there: every worker node needs the taint howso.com/nodetype=worker:NoSchedule",
+                ),
+            ),
+            Err(why) => late(canary, PLACED_WITHIN, &why),
+        })
+    }
+
+    async fn worker(
+        &self,
+        backend: &KubernetesBackend,
+        image: &str,
+        workers: usize,
+        limit: Duration,
+    ) -> Result<Finding, Error> {
+        let canary = Canary::Worker;
+        self.reading(async || backend.plant(canary, image).await).await?;
+        Ok(match self.landed(backend, canary, limit).await? {
+            Ok((landing, elapsed)) if landing.is_worker && !landing.is_core => {
+                let seconds = elapsed.as_secs();
+                let from = if workers == 0 { ", from no worker node" } else { "" };
+                let message = format!("runs on the worker node {} after {seconds} s{from}", landing.node);
+                finding(Severity::Good, canary, message, None)
+            }
+            Ok((landing, _)) => finding(
+                Severity::Blocking,
+                canary,
+                format!("runs on {}, which is no worker node", landing.node),
+                Some(
+                    "trainees would run there: every core node needs the label howso.com/allowWorkers=False, as a text",
+                ),
+            ),
+            Err(why) => late(canary, limit, &why),
+        })
+    }
+
+    /// Waits for a while that must pass without anything happening.
+    async fn core_without_room(
+        &self,
+        backend: &KubernetesBackend,
+        image: &str,
+        workers: usize,
+    ) -> Result<Finding, Error> {
+        let canary = Canary::CoreTooLarge;
+        self.reading(async || backend.plant(canary, image).await).await?;
+        let landed = self.landed(backend, canary, QUIET_FOR).await?;
+        let now = self.reading(async || backend.worker_nodes().await).await?;
+        self.reading(async || backend.uproot(canary).await).await?;
+        let seconds = QUIET_FOR.as_secs();
+        Ok(match landed {
+            Err(_) if now <= workers => {
+                finding(Severity::Good, canary, format!("waits, and made no worker appear within {seconds} s"), None)
+            }
+            Err(_) => finding(
+                Severity::Blocking,
+                canary,
+                "made a worker node appear",
+                Some("the autoscaler must know the taint of workers: it is part of the pool's template"),
+            ),
+            Ok((landing, _)) => {
+                finding(Severity::Blocking, canary, format!("runs on {}, which has no room for it", landing.node), None)
+            }
+        })
+    }
+
+    /// Where a canary lands and after what time, or why it does not within `limit`.
+    async fn landed(
+        &self,
+        backend: &KubernetesBackend,
+        canary: Canary,
+        limit: Duration,
+    ) -> Result<Result<(Landing, Duration), String>, Error> {
+        let begin = self.clock.now();
+        loop {
+            let state = self.reading(async || backend.canary_state(canary).await).await?;
+            let elapsed = self.clock.now().since(begin);
+            match state {
+                CanaryState::Running(landing) => return Ok(Ok((landing, elapsed))),
+                CanaryState::Waiting(why) if elapsed >= limit => return Ok(Err(why)),
+                CanaryState::Waiting(_) => self.clock.sleep(LOOK_EVERY).await,
+            }
+        }
+    }
+}
+
+fn finding(severity: Severity, canary: Canary, message: impl Into<String>, cure: Option<&str>) -> Finding {
+    let kind = (severity == Severity::Blocking).then_some(ErrorKind::Failed);
+    Finding { severity, subject: canary.to_string(), message: message.into(), cure: cure.map(str::to_owned), kind }
+}
+
+fn late(canary: Canary, limit: Duration, why: &str) -> Finding {
+    let message = format!("does not run after {} s: {why}", limit.as_secs());
+    let cure = "see what the cluster lacks with `howso-infra status`, and what pods wait for with `kubectl get events -n howso`";
+    finding(Severity::Blocking, canary, message, Some(cure))
+}
+
+fn unreachable() -> Finding {
+    Finding {
+        severity: Severity::Blocking,
+        subject: "cluster".to_owned(),
+        message: "nothing is known of what is inside the clusters of this provider".to_owned(),
+        cure: None,
+        kind: Some(ErrorKind::Failed),
+    }
+}

@@ -1,0 +1,243 @@
+//! Carries out operations: one call of Docker or of k3d each, which is not waited for.
+
+use std::collections::HashMap;
+
+use bollard::models::{
+    ContainerCreateBody, EndpointSettings, HostConfig, NetworkingConfig, RestartPolicy, RestartPolicyNameEnum,
+};
+use howso_infra_core::{Attributes, ErrorKind, Operation, ProviderError, ResourceId, Submitted, Ticket, Value, Work};
+
+use crate::arguments::NodeArguments;
+use crate::config_file;
+use crate::containers::{CONTAINER_LABEL, K3D_ROLE, Role};
+use crate::docker::{Docker, missing};
+use crate::errors::bug;
+use crate::graph::{network_name, volume_name};
+use crate::kinds::{CLUSTER, DRAIN, NETWORK, NODE, START};
+use crate::program::Program;
+
+/// In a ticket: the command inside the server that is waited for.
+pub(crate) const COMMAND: &str = "command";
+/// In a ticket: that a start is waited for.
+pub(crate) const STARTED: &str = "started";
+
+/// What k3d writes into a node before it starts, besides what is in the image: the wrappers of the entry point, and which
+/// registries there are.
+const FILES: [(&str, u32); 5] = [
+    ("/bin/k3d-entrypoint.sh", 0o744),
+    ("/bin/k3d-entrypoint-dns.sh", 0o744),
+    ("/bin/k3d-entrypoint-cgroupv2.sh", 0o744),
+    ("/bin/k3d-entrypoint-mounts.sh", 0o744),
+    ("/etc/rancher/k3s/registries.yaml", 0o644),
+];
+
+/// Where the output of a drain lies in the server.
+pub(crate) const DRAIN_OUTPUT: &str = "/var/log/howso-infra-drain";
+
+/// What operations are carried out with.
+pub(crate) struct Submitting<'a> {
+    pub(crate) docker: &'a Docker,
+    pub(crate) program: &'a Program,
+    pub(crate) cluster: &'a str,
+}
+
+impl Submitting<'_> {
+    pub(crate) async fn submit(&self, operation: &Operation) -> Result<Submitted, ProviderError> {
+        let resource = &operation.resource;
+        match (resource.kind(), &operation.work) {
+            (NETWORK, Work::Create { .. }) => self.create_network(operation).await,
+            (NETWORK, Work::Delete { physical_id, .. }) => {
+                self.docker.remove_network(physical_id).await?;
+                Ok(settled(physical_id))
+            }
+            (CLUSTER, Work::Create { attributes }) => self.create_cluster(operation, attributes).await,
+            (CLUSTER, Work::Update { call, .. }) if call == START => {
+                self.program.start(&["cluster", "start", self.cluster], "").await?;
+                Ok(accepted(operation, self.cluster, Attributes::new()))
+            }
+            (CLUSTER, Work::Delete { .. }) => self.delete_cluster(operation).await,
+            (NODE, Work::Create { attributes }) => self.create_node(operation, attributes).await,
+            (NODE, Work::Update { physical_id, call, .. }) if call == START => {
+                self.start_node(operation, physical_id).await
+            }
+            (NODE, Work::Update { physical_id, call, .. }) if call == DRAIN => {
+                self.drain_node(operation, physical_id).await
+            }
+            (NODE, Work::Delete { physical_id, .. }) => {
+                self.docker.remove_container(physical_id).await?;
+                Ok(settled(physical_id))
+            }
+            (kind, work) => Err(bug("k3d", format!("there is no call for {:?} of {kind}", work.verb()))),
+        }
+    }
+
+    async fn create_network(&self, operation: &Operation) -> Result<Submitted, ProviderError> {
+        let name = network_name(self.cluster);
+        self.docker.create_network(&name, operation.identity.tags(&operation.resource)).await?;
+        Ok(settled(&name))
+    }
+
+    async fn create_cluster(&self, operation: &Operation, attributes: &Attributes) -> Result<Submitted, ProviderError> {
+        let config = config_file::render(self.cluster, attributes, &operation.resource, &operation.identity);
+        self.program.start(&["cluster", "create", "--config", "-"], &config).await?;
+        Ok(accepted(operation, self.cluster, Attributes::new()))
+    }
+
+    async fn delete_cluster(&self, operation: &Operation) -> Result<Submitted, ProviderError> {
+        let containers = self.docker.containers(self.cluster).await?;
+        if !containers.iter().any(|container| container.role == Role::Server) {
+            // The server goes first when k3d removes a cluster.
+            self.program.refuse_at_work("docker:ContainerDelete")?;
+            // What there is of a cluster before its server, k3d does not recognise as one: it would leave registry and volume.
+            for container in &containers {
+                self.docker.remove_container(&container.name).await?;
+            }
+            self.docker.remove_volume(&volume_name(self.cluster)).await?;
+            return Ok(settled(self.cluster));
+        }
+        self.program.start(&["cluster", "delete", self.cluster], "").await?;
+        Ok(accepted(operation, self.cluster, Attributes::new()))
+    }
+
+    /// Makes an agent like those that k3d makes. A node that came with the cluster is there already.
+    async fn create_node(&self, operation: &Operation, attributes: &Attributes) -> Result<Submitted, ProviderError> {
+        let containers = self.docker.containers(self.cluster).await?;
+        let tag = operation.resource.to_string();
+        let is_this = |labels: &std::collections::BTreeMap<String, String>| {
+            labels.get(howso_infra_core::identity::RESOURCE_TAG) == Some(&tag)
+        };
+        if let Some(there) = containers.iter().find(|found| found.is_made_here() && is_this(&found.labels)) {
+            return Ok(settled(&there.name));
+        }
+        let call = "docker:ContainerCreate";
+        let server = containers.iter().find(|container| container.role == Role::Server);
+        let server = server.ok_or_else(|| missing(call, &config_file::container(self.cluster, "server", 0)))?;
+        let template = self.docker.inspect(&server.name).await?.ok_or_else(|| missing(call, &server.name))?;
+        let name = format!("k3d-{}-{}", self.cluster, operation.resource.name());
+        let arguments = NodeArguments::from_attributes(attributes);
+        let mut body = agent_like(template, &name, &network_name(self.cluster), &arguments, &server.name);
+        let labels = body.labels.get_or_insert_default();
+        labels.extend(operation.identity.tags(&operation.resource));
+        labels.insert(CONTAINER_LABEL.to_owned(), name.clone());
+        self.docker.create_container(&name, body).await?;
+        Ok(settled(&name))
+    }
+
+    /// Gives a node the files that k3d gives to its own, and starts it. A node that runs only has to become ready.
+    async fn start_node(&self, operation: &Operation, name: &str) -> Result<Submitted, ProviderError> {
+        let call = "docker:ContainerStart";
+        let found = self.docker.inspect(name).await?.ok_or_else(|| missing(call, name))?;
+        if found.state.and_then(|state| state.running) != Some(true) {
+            let server = self.server(call).await?;
+            let mut files = Vec::new();
+            for (path, mode) in FILES {
+                if let Some(content) = self.docker.read_file(&server, path).await? {
+                    files.push((path, mode, content));
+                }
+            }
+            self.docker.write_files(name, &files).await?;
+            self.docker.start_container(name).await?;
+        }
+        let context = Attributes::from([(STARTED.to_owned(), Value::Bool(true))]);
+        Ok(accepted(operation, name, context))
+    }
+
+    /// Moves the pods of a node elsewhere and takes it out of the cluster, by `kubectl` inside the server.
+    async fn drain_node(&self, operation: &Operation, name: &str) -> Result<Submitted, ProviderError> {
+        let server = self.server("docker:ExecStart").await?;
+        // A node that Kubernetes does not know has nothing to move. Pods that no controller would make again are not deleted.
+        // One that cannot be emptied takes pods again.
+        let script = format!(
+            "node=$(kubectl get node {name} --ignore-not-found --output name) && \
+             if [ -n \"$node\" ]; then \
+             kubectl drain {name} --ignore-daemonsets --delete-emptydir-data --timeout=10m && kubectl delete node {name} || \
+             {{ kubectl uncordon {name}; exit 1; }}; fi"
+        );
+        let script = format!("({script}) > {DRAIN_OUTPUT}-{name} 2>&1");
+        let command = self.docker.start_command(&server, &["sh", "-c", &script]).await?;
+        let context = Attributes::from([(COMMAND.to_owned(), Value::text(command))]);
+        Ok(accepted(operation, name, context))
+    }
+
+    /// The container of the server.
+    async fn server(&self, call: &str) -> Result<String, ProviderError> {
+        let name = config_file::container(self.cluster, "server", 0);
+        match self.docker.inspect(&name).await? {
+            Some(_) => Ok(name),
+            None => Err(missing(call, &name)),
+        }
+    }
+}
+
+/// An agent made after the server: the same image, mounts and privileges, and the way to the server.
+///
+/// k3d itself cannot be asked: `k3d node create` copies the arguments of another agent, and with them its labels and taints.
+fn agent_like(
+    server: bollard::models::ContainerInspectResponse,
+    name: &str,
+    network: &str,
+    arguments: &NodeArguments,
+    server_name: &str,
+) -> ContainerCreateBody {
+    let config = server.config.unwrap_or_default();
+    let host = server.host_config.unwrap_or_default();
+    let of_cluster = |key: &str| {
+        key == "app" || key.starts_with("k3d.cluster") || key == "k3d.version" || key == "k3d.server.loadbalancer"
+    };
+    let mut labels: HashMap<String, String> =
+        config.labels.unwrap_or_default().into_iter().filter(|(key, _)| of_cluster(key)).collect();
+    labels.insert(K3D_ROLE.to_owned(), "agent".to_owned());
+    let secret = config.env.unwrap_or_default().into_iter().filter(|variable| variable.starts_with("K3S_TOKEN="));
+    let variables = secret.chain([
+        format!("K3S_URL=https://{server_name}:6443"),
+        "K3S_KUBECONFIG_OUTPUT=/output/kubeconfig.yaml".to_owned(),
+    ]);
+    ContainerCreateBody {
+        hostname: Some(name.to_owned()),
+        image: config.image,
+        entrypoint: config.entrypoint,
+        cmd: Some(std::iter::once("agent".to_owned()).chain(arguments.all()).collect()),
+        env: Some(variables.collect()),
+        labels: Some(labels),
+        host_config: Some(HostConfig {
+            binds: host.binds,
+            init: host.init,
+            privileged: Some(true),
+            userns_mode: host.userns_mode,
+            restart_policy: Some(RestartPolicy {
+                name: Some(RestartPolicyNameEnum::UNLESS_STOPPED),
+                maximum_retry_count: None,
+            }),
+            tmpfs: host.tmpfs,
+            extra_hosts: Some(vec!["host.k3d.internal:host-gateway".to_owned()]),
+            network_mode: Some(network.to_owned()),
+            ..HostConfig::default()
+        }),
+        networking_config: Some(NetworkingConfig {
+            endpoints_config: Some(HashMap::from([(network.to_owned(), EndpointSettings::default())])),
+        }),
+        ..ContainerCreateBody::default()
+    }
+}
+
+fn settled(name: &str) -> Submitted {
+    let outputs = Attributes::from([("name".to_owned(), Value::text(name))]);
+    Submitted::Settled { physical_id: name.to_owned(), outputs }
+}
+
+fn accepted(operation: &Operation, physical_id: &str, context: Attributes) -> Submitted {
+    Submitted::Accepted(Ticket {
+        resource: operation.resource.clone(),
+        verb: operation.work.verb(),
+        physical_id: physical_id.to_owned(),
+        context,
+    })
+}
+
+/// The error of a deletion that ended while something was still there.
+pub(crate) fn still_there(resource: &ResourceId, what: &str) -> ProviderError {
+    let message = format!("{what} is still there although k3d says that it removed it");
+    let call = format!("delete {resource}");
+    ProviderError::new(ErrorKind::Failed, call, message)
+        .with_hint("the same command tries again; `docker ps --all` shows what there is")
+}

@@ -1,0 +1,3 @@
+module k3dtools
+
+go 1.26
