@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 
+import pytest
+
 import account
 import expected
 from conftest import CLUSTER, SPEC, Cli, Rig
@@ -52,6 +54,13 @@ def test_plan_drift_and_status_only_read(cli: Cli, ministack: Rig) -> None:
     ministack.proxy.reset()
     assert CLUSTER in cli.run("status", "--profile", "large", *SPEC, "--until", "cloud").expect(0).stdout
     quiet(ministack, "status")
+
+
+@pytest.mark.parametrize("verb", [("autoscale",), ("up", "--yes", "--autoscale")], ids=" ".join)
+def test_a_cluster_that_aws_scales_is_not_scaled_here_too(cli: Cli, ministack: Rig, verb: tuple[str, ...]) -> None:
+    refused = cli.run(*verb, "--profile", "large", *SPEC).expect(2)
+    assert "scaled by the cluster itself" in refused.stderr, refused.stderr
+    quiet(ministack, " ".join(verb))
 
 
 def test_a_plan_of_an_empty_account_only_reads(cli: Cli, ministack: Rig) -> None:

@@ -38,6 +38,12 @@ def nodes(cli: Cli) -> Nodes:
     return Nodes(sorted(core), sorted(workers))
 
 
+def joined_nodes(cli: Cli) -> Nodes:
+    """The nodes after `up --until cloud`, which ends once they are registered: a moment before the last one is ready."""
+    cli.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=60s")
+    return nodes(cli)
+
+
 def wait_for(what: str, condition: Callable[[], Any], timeout: float = 120.0) -> Any:
     """Waits until something holds, and returns it."""
     end = time.monotonic() + timeout

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 import docker
-from cluster import nodes
+from cluster import joined_nodes
 from conftest import UP_TIMEOUT_SECS, Cli, Result
 
 # The smallest cluster with a node of each kind.
@@ -104,7 +104,7 @@ def k3d_processes(cli: Cli) -> list[int]:
 def converges(cli: Cli, before: docker.Inventory) -> None:
     """A second `up` completes, a third has nothing to do, `down` leaves nothing."""
     up(cli).expect(0)
-    found = nodes(cli)
+    found = joined_nodes(cli)
     assert (len(found.core), len(found.workers)) == (1, 1)
     assert "nothing was changed" in up(cli).expect(0).stderr
     cli.down().expect(0)
@@ -143,14 +143,14 @@ def test_killed_while_workers_come_and_go(there: Cli, before: docker.Inventory) 
     more, fewer = ("core.nodes=1", "workers.default.local=2"), ("core.nodes=1", "workers.default.local=0")
     kill_at(there, up_arguments(there, more), lambda found: "k3d-local-worker-1" in found, also_k3d=True)
     up(there, more).expect(0)
-    assert len(nodes(there).workers) == 2
+    assert len(joined_nodes(there).workers) == 2
     cordoned = lambda _: '"unschedulable": true' in there.kubectl("get", "nodes", "--output", "json")  # noqa: E731
     kill_at(there, up_arguments(there, fewer), cordoned, also_k3d=True)
     up(there, fewer).expect(0)
-    assert nodes(there).workers == []
+    assert joined_nodes(there).workers == []
     kill_at(there, up_arguments(there), lambda found: "k3d-local-worker-0" in found, also_k3d=True)
     up(there, fewer).expect(0)
-    assert nodes(there).workers == []
+    assert joined_nodes(there).workers == []
     there.down().expect(0)
     assert docker.inventory() == before
 

@@ -150,6 +150,13 @@ def test_an_image_that_is_nowhere(cli: Cli, before: docker.Inventory, shown: Cal
     unchanged(before)
 
 
+def test_an_image_for_nodes_that_docker_does_not_have(
+    cli: Cli, before: docker.Inventory, shown: Callable[[Result, Cli], None]
+) -> None:
+    shown(cli.up("k3d.images=['nothing:1']").expect(2), cli)
+    unchanged(before)
+
+
 def test_a_full_disk(cli: Cli, before: docker.Inventory, shown: Callable[[Result, Cli], None]) -> None:
     """Recorded from k3d 5.9.0 on a full disk; the real program tells the version."""
     words = 'ERRO[0003] failed Cluster Creation: failed setup of server/agent node k3d-local-server-0: failed to create node: '
@@ -162,7 +169,7 @@ def test_a_full_disk(cli: Cli, before: docker.Inventory, shown: Callable[[Result
 
 @pytest.mark.parametrize(
     "setting",
-    ["k3d.imagge=x", "k3d.volumes=['data']", "workers.default.local=101", "k3d.listen=localhost", "k3d.http_port=0"],
+    ["k3d.imagge=x", "k3d.volumes=['data']", "workers.default.local=101", "k3d.listen=localhost", "k3d.http_port=0", "k3d.images=['No Image']"],
 )
 def test_wrong_options(cli: Cli, before: docker.Inventory, setting: str, compare_snapshot: Compare) -> None:
     result = cli.up(setting).expect(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import signal
 import subprocess
@@ -66,9 +67,21 @@ def workers(cli: Cli) -> list[str] | None:
         return None
 
 
-def has_no_worker() -> bool:
-    """Whether the last worker's container is gone, which ends the run that removes it."""
-    return not any("-worker-" in name for name, _ in docker.inventory().containers)
+def is_settled_without_worker(cli: Cli) -> bool:
+    """Whether the last worker's container is gone, and with it the run that removed it: nobody holds the journal."""
+    if any("-worker-" in name for name, _ in docker.inventory().containers):
+        return False
+    with (cli.state / "k3d-local-local.journal").open() as journal:
+        try:
+            fcntl.flock(journal, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def offered_cpu(cli: Cli) -> int:
+    """How many CPUs a node offers: as many as the machine has, up to what the profile wants."""
+    return int(json.loads(cli.kubectl("get", "node", "k3d-local-server-0", "--output", "json"))["status"]["allocatable"]["cpu"])
 
 
 def watch(cli: Cli, *settings: str) -> subprocess.Popen:
@@ -92,8 +105,7 @@ def test_workers_come_and_go_with_the_trainees_that_need_them(cli: Cli, before: 
     pods(cli, "giant", 0, "64", trainee=True)
 
     # Each trainee takes more than half of a worker: 0 -> 1 -> 2, and not beyond the maximum.
-    offered = int(json.loads(cli.kubectl("get", "node", "k3d-local-server-0", "--output", "json"))["status"]["allocatable"]["cpu"])
-    each = f"{offered * 600}m"
+    each = f"{offered_cpu(cli) * 600}m"
     pods(cli, "trainee", 1, each, trainee=True)
     where = wait_for("a trainee that runs", lambda: running(cli, "trainee"))
     assert list(where.values()) == nodes(cli).workers == ["k3d-local-worker-0"]
@@ -112,9 +124,7 @@ def test_workers_come_and_go_with_the_trainees_that_need_them(cli: Cli, before: 
     wait_for("a worker that goes", lambda: workers(cli) == [keeping])
     assert running(cli, "trainee") == {"trainee-0": keeping}
     pods(cli, "trainee", 0, each, trainee=True)
-    wait_for("no workers", lambda: workers(cli) == [] and has_no_worker())
-
-    time.sleep(2)
+    wait_for("no workers", lambda: workers(cli) == [] and is_settled_without_worker(cli))
     process.send_signal(signal.SIGINT)
     ended = cli.finish(process, ("autoscale",)).expect(0)
     for line in ("pod triggered scale-up: [{worker 0->1 (max: 2)}] (howso/trainee-0)", f"removing empty node {keeping}"):
@@ -130,8 +140,10 @@ def test_an_autoscaler_that_was_killed_is_started_again_and_keeps_the_least_numb
     first = nodes(cli).workers
     assert len(first) == 1
     process = watch(cli, *bounds)
-    pods(cli, "trainee", 2, "600m", trainee=True)
-    pods(cli, "large", 1, "1100m", trainee=True)
+    # Two small ones fill so much of the first worker that the large one needs another.
+    small, large = (f"{offered_cpu(cli) * share}m" for share in (300, 550))
+    pods(cli, "trainee", 2, small, trainee=True)
+    pods(cli, "large", 1, large, trainee=True)
     made = wait_for("a container", lambda: any("worker-1" in name for name, _ in docker.inventory().containers))
     assert made
     cli.kill(process)
@@ -143,8 +155,8 @@ def test_an_autoscaler_that_was_killed_is_started_again_and_keeps_the_least_numb
     process = watch(cli, *bounds)
     wait_for("all trainees", lambda: len(running(cli, "trainee")) == 2 and len(running(cli, "large")) == 1)
     assert len(nodes(cli).workers) == 2
-    pods(cli, "trainee", 0, "600m", trainee=True)
-    pods(cli, "large", 0, "1100m", trainee=True)
+    pods(cli, "trainee", 0, small, trainee=True)
+    pods(cli, "large", 0, large, trainee=True)
     wait_for("the least number of workers", lambda: len(workers(cli) or []) == 1)
     time.sleep(IDLE_SECS + 5)
     assert len(nodes(cli).workers) == 1
@@ -162,8 +174,7 @@ def test_up_goes_on_with_scaling_and_verify_makes_a_worker_appear_from_none(cli:
     assert "made no worker appear" in proved.stdout, proved.stdout
     assert "worker canary: runs on the worker node k3d-local-worker-0 after" in proved.stdout, proved.stdout
     assert "from no worker node" in proved.stdout, proved.stdout
-    wait_for("no workers", lambda: workers(cli) == [] and has_no_worker())
-    time.sleep(2)
+    wait_for("no workers", lambda: workers(cli) == [] and is_settled_without_worker(cli))
     process.send_signal(signal.SIGINT)
     cli.finish(process, ("up",)).expect(0)
     cli.down().expect(0)

@@ -1,16 +1,24 @@
 //! How to reach the Kubernetes API.
 
+use futures::future::try_join;
 use howso_infra_core::provider::{Access, KubeconfigUser};
 use howso_infra_core::{Connection, Credential, Observation, ProviderError, Status, Value};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
+use crate::config_file;
+use crate::docker::Docker;
 use crate::errors::bug;
 use crate::graph::cluster_id;
 use crate::observe::Observing;
-use crate::program::Program;
 
-/// The parts of the kubeconfig that k3d prints.
+/// Where the server writes its kubeconfig, because k3d tells it to.
+const KUBECONFIG: &str = "/output/kubeconfig.yaml";
+/// The labels in which k3d notes where the API is reached from outside.
+const API_HOST: &str = "k3d.server.api.host";
+const API_PORT: &str = "k3d.server.api.port";
+
+/// The parts of the kubeconfig that the server writes; the address in it is good only inside the server.
 #[derive(Deserialize)]
 struct Kubeconfig {
     clusters: Vec<NamedCluster>,
@@ -25,7 +33,6 @@ struct NamedCluster {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Cluster {
-    server: String,
     certificate_authority_data: String,
 }
 
@@ -50,7 +57,7 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D:
 pub(crate) async fn connect(observing: Observing<'_>) -> Result<Option<Connection>, ProviderError> {
     let observation = observing.all().await?;
     let Some(found) = observation.one(&cluster_id()) else { return Ok(None) };
-    let Some(access) = access(observing.program, observing.cluster, &observation).await? else { return Ok(None) };
+    let Some(access) = access(observing.docker, observing.cluster, &observation).await? else { return Ok(None) };
     let KubeconfigUser::ClientCertificate { certificate, key } = access.user else { return Ok(None) };
     Ok(Some(Connection {
         server: access.server,
@@ -62,7 +69,7 @@ pub(crate) async fn connect(observing: Observing<'_>) -> Result<Option<Connectio
 
 /// Tells how to reach the cluster; [`None`] while it does not run.
 pub(crate) async fn access(
-    program: &Program,
+    docker: &Docker,
     cluster: &str,
     observation: &Observation,
 ) -> Result<Option<Access>, ProviderError> {
@@ -71,19 +78,30 @@ pub(crate) async fn access(
     if found.status != Status::Ready || !is_running {
         return Ok(None);
     }
-    let text = SecretString::from(program.ask(&["kubeconfig", "get", cluster]).await?);
-    parse(&text, cluster).map(Some)
+    // As `k3d kubeconfig get` does it, without another program.
+    let call = "docker:ContainerArchive";
+    let server = config_file::container(cluster, "server", 0);
+    let (found, file) = try_join(docker.inspect(&server), docker.read_file(&server, KUBECONFIG)).await?;
+    let labels = found.and_then(|found| found.config?.labels).unwrap_or_default();
+    let (Some(host), Some(port), Some(file)) = (labels.get(API_HOST), labels.get(API_PORT), file) else {
+        return Err(bug(call, format!("{server} does not tell where its API is, or has no kubeconfig")));
+    };
+    let text = String::from_utf8(file).map_err(|_| unreadable())?;
+    parse(&SecretString::from(text), format!("https://{host}:{port}"), cluster).map(Some)
 }
 
-fn parse(text: &SecretString, cluster: &str) -> Result<Access, ProviderError> {
+/// The reader's own message might quote the key.
+fn unreadable() -> ProviderError {
+    bug("docker:ContainerArchive", "the kubeconfig of the server cannot be read")
+}
+
+fn parse(text: &SecretString, server: String, cluster: &str) -> Result<Access, ProviderError> {
     use secrecy::ExposeSecret;
-    // The reader's own message might quote the key.
-    let unreadable = || bug("k3d kubeconfig get", "the kubeconfig cannot be read");
     let kubeconfig: Kubeconfig = serde_saphyr::from_str(text.expose_secret()).map_err(|_| unreadable())?;
     let reached = kubeconfig.clusters.into_iter().next().ok_or_else(unreadable)?.cluster;
     let user = kubeconfig.users.into_iter().next().ok_or_else(unreadable)?.user;
     Ok(Access {
-        server: reached.server,
+        server,
         certificate_authority: reached.certificate_authority_data,
         context: format!("k3d-{cluster}"),
         user: KubeconfigUser::ClientCertificate {
@@ -98,18 +116,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_k3d_prints_becomes_access_and_shows_no_key() {
-        let text = "apiVersion: v1\nkind: Config\npreferences: {}\ncurrent-context: k3d-a\n\
-                    clusters:\n- name: k3d-a\n  cluster:\n    server: https://127.0.0.1:6550\n    certificate-authority-data: Y2E=\n\
-                    contexts:\n- name: k3d-a\n  context: {cluster: k3d-a, user: admin@k3d-a}\n\
-                    users:\n- name: admin@k3d-a\n  user:\n    client-certificate-data: Y2VydA==\n    client-key-data: a2V5\n";
-        let access = parse(&text.to_owned().into(), "a").unwrap();
+    fn what_the_server_writes_becomes_access_and_shows_no_key() {
+        let text = "apiVersion: v1\nkind: Config\npreferences: {}\ncurrent-context: default\n\
+                    clusters:\n- name: default\n  cluster:\n    server: https://127.0.0.1:6443\n    certificate-authority-data: Y2E=\n\
+                    contexts:\n- name: default\n  context: {cluster: default, user: default}\n\
+                    users:\n- name: default\n  user:\n    client-certificate-data: Y2VydA==\n    client-key-data: a2V5\n";
+        let parse = |text: &str| parse(&text.to_owned().into(), "https://127.0.0.1:6550".to_owned(), "a");
+        let access = parse(text).unwrap();
         assert_eq!((access.server.as_str(), access.context.as_str()), ("https://127.0.0.1:6550", "k3d-a"));
         assert!(
             matches!(&access.user, KubeconfigUser::ClientCertificate { certificate, .. } if certificate == "Y2VydA==")
         );
         assert!(!format!("{access:?}").contains("a2V5"));
-        let error = parse(&text.replace("client-key-data", "client-kye-data").into(), "a").unwrap_err();
+        let error = parse(&text.replace("client-key-data", "client-kye-data")).unwrap_err();
         assert!(!error.to_string().contains("a2V5"));
     }
 }

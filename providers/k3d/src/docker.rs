@@ -15,12 +15,16 @@ use bollard::query_parameters::{
     StartContainerOptions, UploadToContainerOptionsBuilder,
 };
 use futures::StreamExt;
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use howso_infra_core::{ErrorKind, OperationVerb, ProviderError};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::OnceCell;
 
 use crate::containers::{Container, K3D_CLUSTER};
-use crate::errors::{bug, if_there, mutating, reading};
+use crate::errors::{bug, from_text, if_there, mutating, reading};
+
+/// How long Docker may take to write an archive of images.
+const ARCHIVE_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// The Docker engine that `DOCKER_HOST` names, or the one of this machine. Connected when it is first asked.
 pub(crate) struct Docker {
@@ -222,6 +226,62 @@ impl Docker {
             (Some(false), Some(exit_code)) => CommandState::Ended { exit_code },
             _ => CommandState::Running,
         })
+    }
+
+    /// What Docker calls an image of its own, if it has it.
+    pub(crate) async fn image_id(&self, name: &str) -> Result<Option<String>, ProviderError> {
+        match self.connection().await?.inspect_image(name).await {
+            Ok(image) => Ok(image.id),
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
+            Err(error) => Err(reading("docker:ImageInspect")(error)),
+        }
+    }
+
+    /// Gives an archive of images to a command inside a container, through its standard input. Waits for its end.
+    pub(crate) async fn pipe_images(
+        &self,
+        images: &[&str],
+        container: &str,
+        command: &[&str],
+    ) -> Result<(), ProviderError> {
+        let (call, update) = ("docker:ImageSave", OperationVerb::Update);
+        let docker = self.connection().await?;
+        // Docker writes the whole archive down before it begins to answer.
+        let patient = docker.clone().with_timeout(ARCHIVE_TIMEOUT);
+        let mut archive = Box::pin(patient.export_images(images));
+        let command = Some(command.iter().map(|word| (*word).to_owned()).collect());
+        let (attach_stdin, attach_stdout) = (Some(true), Some(true));
+        let config = ExecConfig { cmd: command, attach_stdin, attach_stdout, ..ExecConfig::default() };
+        let made = docker.create_exec(container, config).await.map_err(mutating(update, call))?;
+        let started = docker.start_exec(&made.id, None::<StartExecOptions>).await.map_err(mutating(update, call))?;
+        let StartExecResults::Attached { mut output, mut input } = started else {
+            return Err(bug(call, "the command was detached"));
+        };
+        let write = async {
+            while let Some(part) = archive.next().await {
+                // A command that ends early says why.
+                if input.write_all(&part.map_err(reading(call))?).await.is_err() {
+                    break;
+                }
+            }
+            let _ = input.shutdown().await;
+            Ok::<_, ProviderError>(())
+        };
+        let read = async {
+            let mut text = String::new();
+            while let Some(part) = output.next().await {
+                text += &part.map_err(reading(call))?.to_string();
+            }
+            Ok(text)
+        };
+        let ((), text) = try_join(write, read).await?;
+        match self.command_state(&made.id).await? {
+            CommandState::Ended { exit_code: 0 } => Ok(()),
+            CommandState::Ended { .. } | CommandState::Running => {
+                let message = format!("{container} did not take the images {}: {}", images.join(", "), text.trim());
+                Err(from_text(call, &message, ErrorKind::Failed))
+            }
+        }
     }
 
     /// Runs a command inside a container that only reads, and returns what it prints; [`None`] when it failed.

@@ -19,6 +19,10 @@ mod name {
     pub(super) const REGISTRY_PORT: &str = "registry_port";
     /// The names of the worker nodes that there shall be, by the name of their pool.
     pub(super) const WORKERS: &str = "workers";
+    /// What each node shall have of images: identifiers by name.
+    pub(super) const IMAGES: &str = "images";
+    /// The names of those that Docker does not have.
+    pub(super) const IMAGES_MISSING: &str = "images_missing";
 }
 
 /// What the survey found and chose.
@@ -36,6 +40,10 @@ pub(crate) struct K3dFacts {
     pub(crate) registry_port: u16,
     /// The names of the worker nodes that there shall be, by the name of their pool.
     pub(crate) workers: BTreeMap<String, Vec<String>>,
+    /// What each node shall have of images: identifiers by name.
+    pub(crate) images: Attributes,
+    /// The names of those that Docker does not have.
+    pub(crate) images_missing: Vec<String>,
 }
 
 impl K3dFacts {
@@ -50,6 +58,8 @@ impl K3dFacts {
             (name::HTTPS_PORT.to_owned(), number(self.https_port.into())),
             (name::REGISTRY_PORT.to_owned(), number(self.registry_port.into())),
             (name::WORKERS.to_owned(), Value::Map(workers.collect())),
+            (name::IMAGES.to_owned(), Value::Map(self.images.clone())),
+            (name::IMAGES_MISSING.to_owned(), Value::texts(self.images_missing.clone())),
         ])
     }
 
@@ -68,6 +78,8 @@ impl K3dFacts {
             https_port: port(name::HTTPS_PORT)?,
             registry_port: port(name::REGISTRY_PORT)?,
             workers: workers.iter().map(|(pool, names)| (pool.clone(), texts(names))).collect(),
+            images: facts.values.get(name::IMAGES)?.as_map()?.clone(),
+            images_missing: texts(facts.values.get(name::IMAGES_MISSING)?),
         })
     }
 }

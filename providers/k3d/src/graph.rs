@@ -44,7 +44,8 @@ pub(crate) fn graph(spec: &ClusterSpec, facts: &Facts) -> Result<Graph, SpecErro
     let network = Resource::new(network_id()).with("name", network_name(spec.name.as_str()));
     let nodes = nodes.into_iter().map(|(id, arguments)| {
         let node = Resource { attributes: arguments.to_attributes(), ..Resource::new(id) };
-        node.with("cluster", Value::reference(&cluster_id(), "name")).with("accepts_pods", true).with("running", true)
+        let node = node.with("cluster", Value::reference(&cluster_id(), "name"));
+        with_images(node, &facts).with("accepts_pods", true).with("running", true)
     });
     Graph::new([network, cluster].into_iter().chain(nodes)).map_err(|error| internal(&error.to_string()))
 }
@@ -89,12 +90,18 @@ fn cluster(
     if !options.volumes.is_empty() {
         cluster = cluster.with("volumes", Value::texts(options.volumes.clone()));
     }
+    cluster = with_images(cluster, facts);
     // An image that is named says which version it holds; without either, the cluster keeps what it has.
     match (&options.image, spec.kubernetes.version) {
         (Some(image), _) => cluster.with("image", image.as_str()),
         (None, Some(version)) => cluster.with("kubernetes_version", version.to_string()),
         (None, None) => cluster,
     }
+}
+
+/// Adds the images that a node shall have; the cluster stands for its server.
+fn with_images(node: Resource, facts: &K3dFacts) -> Resource {
+    if facts.images.is_empty() { node } else { node.with("images", Value::Map(facts.images.clone())) }
 }
 
 /// The nodes beside the server, by name.
@@ -175,7 +182,10 @@ mod tests {
     fn every_resource_has_a_kind_and_every_attribute_a_rule() {
         for profile in ["small", "medium", "large"] {
             let more = "[k3d]\nvolumes = [\"/a:/b\"]\nimage = \"x\"\nregistry_image = \"y\"\n";
-            let graph = graph(&specification(profile, more).unwrap(), &facts(&["worker-0"])).unwrap();
+            let mut facts = K3dFacts::from_facts(&facts(&["worker-0"])).unwrap();
+            facts.images.insert("docker.io/library/a:1".to_owned(), Value::text("sha256:1"));
+            let facts = Facts { values: facts.to_attributes(), ..Facts::default() };
+            let graph = graph(&specification(profile, more).unwrap(), &facts).unwrap();
             for resource in graph.iter() {
                 let kind = KINDS.iter().find(|kind| kind.name == resource.id.kind()).unwrap();
                 for field in resource.attributes.keys() {

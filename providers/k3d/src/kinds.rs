@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use howso_infra_core::kind::InPlace;
+use howso_infra_core::kind::{CallName, Carried, InPlace, Keys};
 use howso_infra_core::{CreateSafety, FieldRule, Kind, Latency, Removal};
 
 /// The Docker network in which the nodes reach each other.
@@ -12,8 +12,10 @@ pub(crate) const CLUSTER: &str = "k3d/cluster";
 /// An agent: a core node beside the server, or a worker node.
 pub(crate) const NODE: &str = "k3d/node";
 
-/// The call that starts what stands still.
+/// The call that starts what stands still. A node is given its images by the same call, once it runs.
 pub(crate) const START: &str = "start";
+/// The call that gives the server its images.
+pub(crate) const IMPORT: &str = "import";
 /// The call that moves the pods of a node elsewhere and takes the node out of the cluster.
 pub(crate) const DRAIN: &str = "drain";
 
@@ -26,8 +28,15 @@ const NODE_LATENCY: Latency = Latency::new(5.0, 0.6);
 
 const RUNNING: FieldRule = FieldRule::in_place(START);
 const STARTED_AFTER_CREATION: FieldRule = FieldRule::after_create(START);
+/// Images that are not listed any more stay: pods may run from them.
+const IMPORTED_AFTER_CREATION: FieldRule = images_by(IMPORT);
+const IMPORTED_ONCE_STARTED: FieldRule = images_by(START);
 const EMPTIED_BEFORE_DELETION: FieldRule =
     FieldRule::InPlace(InPlace { before_delete: Some(false), ..InPlace::by(DRAIN) });
+
+const fn images_by(call: CallName) -> FieldRule {
+    FieldRule::InPlace(InPlace { keys: Keys::Declared, carried: Carried::AfterCreate, ..InPlace::by(call) })
+}
 
 pub(crate) const KINDS: &[Kind] = &[
     Kind {
@@ -58,6 +67,7 @@ pub(crate) const KINDS: &[Kind] = &[
             ("registry", FieldRule::Replace),
             ("labels", FieldRule::Replace),
             ("running", RUNNING),
+            ("images", IMPORTED_AFTER_CREATION),
             // What only matters when it is made.
             ("registry_port", FieldRule::Ignore),
             ("registry_image", FieldRule::Ignore),
@@ -83,6 +93,7 @@ pub(crate) const KINDS: &[Kind] = &[
             ("taints", FieldRule::Replace),
             ("accepts_pods", EMPTIED_BEFORE_DELETION),
             ("running", STARTED_AFTER_CREATION),
+            ("images", IMPORTED_ONCE_STARTED),
             ("reserved", FieldRule::Ignore),
         ],
         removal: Removal::With(CLUSTER),

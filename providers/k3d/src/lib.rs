@@ -13,6 +13,7 @@ mod docker;
 mod errors;
 mod facts;
 mod graph;
+mod images;
 mod inside;
 mod kinds;
 mod observe;

@@ -1,5 +1,8 @@
 //! From containers to resources.
 
+use std::collections::BTreeMap;
+
+use futures::future::{try_join_all, try_join3};
 use howso_infra_core::identity::{CLUSTER_TAG, DEPLOYMENT_TAG, GENERATION_TAG, RESOURCE_TAG};
 use howso_infra_core::{
     Attributes, DeploymentId, Generation, Observation, Observed, Ownership, ProviderError, ResourceId, Status, Value,
@@ -9,6 +12,7 @@ use crate::arguments::NodeArguments;
 use crate::containers::{Container, Role, State};
 use crate::docker::Docker;
 use crate::graph::{cluster_id, network_id, network_name, volume_name};
+use crate::images::{self, ImageIds};
 use crate::kinds::NODE;
 use crate::program::Program;
 
@@ -23,6 +27,8 @@ pub(crate) struct Observing<'a> {
     pub(crate) cluster: &'a str,
     /// The deployment, when it is known.
     pub(crate) deployment: Option<&'a DeploymentId>,
+    /// The images that nodes are asked for.
+    pub(crate) images: &'a ImageIds,
 }
 
 impl Observing<'_> {
@@ -30,7 +36,7 @@ impl Observing<'_> {
     pub(crate) async fn all(&self) -> Result<Observation, ProviderError> {
         let (name, volume) = (network_name(self.cluster), volume_name(self.cluster));
         let was_at_work = self.program.is_at_work();
-        let (network, containers, has_volume) = futures::future::try_join3(
+        let (network, containers, has_volume) = try_join3(
             self.docker.network(&name),
             self.docker.containers(self.cluster),
             self.docker.has_volume(&volume, self.cluster),
@@ -38,6 +44,7 @@ impl Observing<'_> {
         .await?;
         // What looks half-made is so for good only if nobody was at work, neither when it was begun to be read nor when it was read.
         let at_work = was_at_work || self.program.is_at_work();
+        let images = if at_work { BTreeMap::new() } else { self.images_of_nodes(&containers).await? };
         let mut observation = Observation::default();
         let labels = network.map(|network| network.labels.unwrap_or_default().into_iter().collect::<Vec<_>>());
         let network_owner = labels.as_deref().map(|labels| self.ownership(|key| find(labels, key)));
@@ -48,18 +55,37 @@ impl Observing<'_> {
         // in nobody's way: k3d uses it again.
         let has_volume = has_volume && matches!(network_owner, Some(Ownership::Ours { .. }));
         if has_volume || !containers.is_empty() {
-            observation.insert(cluster_id(), self.cluster_observed(&containers, network_owner, at_work));
+            observation.insert(cluster_id(), self.cluster_observed(&containers, network_owner, &images, at_work));
         }
         for container in containers.iter().filter(|container| container.role == Role::Agent && container.is_made_here())
         {
             if let Some(id) = resource_of(container).filter(|id| id.kind() == NODE) {
-                observation.insert(id, self.node_observed(container, at_work));
+                observation.insert(id, self.node_observed(container, images.get(&container.name), at_work));
             }
         }
         Ok(observation)
     }
 
-    fn cluster_observed(&self, containers: &[Container], network_owner: Option<Ownership>, at_work: bool) -> Observed {
+    /// The images of each node that runs and can tell.
+    async fn images_of_nodes(&self, containers: &[Container]) -> Result<BTreeMap<String, Attributes>, ProviderError> {
+        let is_node = |container: &&Container| {
+            matches!(container.role, Role::Server | Role::Agent) && container.state == State::Running
+        };
+        let ask = async |container: &Container| {
+            let images = images::of_node(self.docker, &container.name, self.images).await?;
+            Ok::<_, ProviderError>(images.map(|images| (container.name.clone(), images)))
+        };
+        let images = try_join_all(containers.iter().filter(is_node).map(ask)).await?;
+        Ok(images.into_iter().flatten().collect())
+    }
+
+    fn cluster_observed(
+        &self,
+        containers: &[Container],
+        network_owner: Option<Ownership>,
+        images: &BTreeMap<String, Attributes>,
+        at_work: bool,
+    ) -> Observed {
         let of_role = |role| containers.iter().find(|container| container.role == role);
         let (server, load_balancer) = (of_role(Role::Server), of_role(Role::LoadBalancer));
         let main = [server, load_balancer].into_iter().flatten().collect::<Vec<_>>();
@@ -79,13 +105,14 @@ impl Observing<'_> {
             attributes: if at_work {
                 Attributes::new()
             } else {
-                cluster_attributes(server, load_balancer, of_role(Role::Registry))
+                let images = server.and_then(|server| images.get(&server.name));
+                cluster_attributes(server, load_balancer, of_role(Role::Registry), images)
             },
             outputs: Attributes::from([("name".to_owned(), name)]),
         }
     }
 
-    fn node_observed(&self, container: &Container, at_work: bool) -> Observed {
+    fn node_observed(&self, container: &Container, images: Option<&Attributes>, at_work: bool) -> Observed {
         let mut attributes = NodeArguments::parse(&container.command).to_attributes();
         let is_running = container.state == State::Running;
         attributes.insert("cluster".to_owned(), Value::text(self.cluster));
@@ -94,6 +121,7 @@ impl Observing<'_> {
             // Whether pods may come is known to Kubernetes alone; a node that runs is emptied before it goes.
             attributes.insert("accepts_pods".to_owned(), Value::Bool(true));
         }
+        attributes.extend(images.map(|images| ("images".to_owned(), Value::Map(images.clone()))));
         let is_being_made = at_work && container.state == State::Created;
         Observed {
             physical_id: container.name.clone(),
@@ -148,6 +176,7 @@ fn cluster_attributes(
     server: Option<&Container>,
     load_balancer: Option<&Container>,
     registry: Option<&Container>,
+    images: Option<&Attributes>,
 ) -> Attributes {
     let mut attributes = Attributes::from([("registry".to_owned(), Value::Bool(registry.is_some()))]);
     let mut set = |name: &str, value: Value| attributes.insert(name.to_owned(), value);
@@ -176,6 +205,9 @@ fn cluster_attributes(
     if let Some((_, port)) = registry.and_then(|registry| port(registry, "5000/tcp")) {
         set("registry_port", Value::from(u32::from(port)));
     }
+    if let Some(images) = images {
+        set("images", Value::Map(images.clone()));
+    }
     let main: Vec<&Container> = [server, load_balancer].into_iter().flatten().collect();
     set("running", Value::Bool(!main.is_empty() && main.iter().all(|container| container.state == State::Running)));
     attributes
@@ -201,8 +233,6 @@ fn find<'a>(labels: &'a [(String, String)], key: &str) -> Option<&'a String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     fn container(role: Role, state: State) -> Container {

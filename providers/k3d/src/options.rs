@@ -1,10 +1,13 @@
 //! The `[k3d]` table of a specification.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use howso_infra_core::spec::{ClusterSpec, SpecErrors};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
+
+use crate::images::ImageName;
 
 /// What only k3d has to know.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -32,6 +35,9 @@ pub(crate) struct K3dOptions {
     pub(crate) registry_image: Option<String>,
     /// Directories of this machine in every node: `"/here:/there"`.
     pub(crate) volumes: Vec<String>,
+    /// Images of this machine's Docker that every node has, also without a registry: `"trainee:1"`.
+    #[schemars(with = "Vec<String>")]
+    pub(crate) images: BTreeSet<ImageName>,
 }
 
 impl Default for K3dOptions {
@@ -45,6 +51,7 @@ impl Default for K3dOptions {
             registry_port: None,
             registry_image: None,
             volumes: Vec::new(),
+            images: BTreeSet::new(),
         }
     }
 }

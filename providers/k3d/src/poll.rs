@@ -10,10 +10,11 @@ use jiff::Timestamp;
 use crate::config_file;
 use crate::docker::{CommandState, Docker};
 use crate::graph::cluster_id;
+use crate::images::{ImageIds, ImportState, Imports};
 use crate::kinds::{CLUSTER, NODE};
 use crate::observe::{AT_WORK, Observing};
 use crate::program::{CallState, Program};
-use crate::submit::{COMMAND, DRAIN_OUTPUT, still_there};
+use crate::submit::{COMMAND, DRAIN_OUTPUT, IMPORTED, still_there};
 
 /// How long a look at k3d lasts, so that its end is seen at once and not at the next look.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,6 +27,7 @@ const REGISTERED: &str = "successfully registered node";
 pub(crate) struct Polling<'a> {
     pub(crate) docker: &'a Docker,
     pub(crate) program: &'a Program,
+    pub(crate) imports: &'a Imports,
     pub(crate) cluster: &'a str,
     /// The longest that one look may take.
     pub(crate) request_timeout: Duration,
@@ -33,6 +35,13 @@ pub(crate) struct Polling<'a> {
 
 impl Polling<'_> {
     pub(crate) async fn poll(&self, ticket: &Ticket) -> Result<Progress, ProviderError> {
+        if let Some(node) = ticket.context.get(IMPORTED).and_then(Value::as_text) {
+            match self.imports.state(node, PATIENCE.min(self.request_timeout)).await {
+                ImportState::Running => return Ok(Progress::Pending { state: "taking images".to_owned() }),
+                ImportState::Failed(error) => return Ok(Progress::Failed(error)),
+                ImportState::Done => {}
+            }
+        }
         match (ticket.resource.kind(), ticket.verb) {
             (CLUSTER, _) => self.cluster(ticket).await,
             (NODE, OperationVerb::Create | OperationVerb::Update) => match ticket.context.get(COMMAND) {
@@ -50,8 +59,14 @@ impl Polling<'_> {
             CallState::Failed(error) => return Ok(Progress::Failed(error)),
             CallState::Done | CallState::Unknown => {}
         }
-        let observing =
-            Observing { docker: self.docker, program: self.program, cluster: self.cluster, deployment: None };
+        let images = ImageIds::new();
+        let observing = Observing {
+            docker: self.docker,
+            program: self.program,
+            cluster: self.cluster,
+            deployment: None,
+            images: &images,
+        };
         let observation: Observation = observing.all().await?;
         // Whoever owns it: the call was about what has this name.
         let found = observation.resources.get(&cluster_id()).and_then(|found| found.first());

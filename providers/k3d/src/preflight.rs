@@ -1,9 +1,11 @@
 //! Checks, by reads alone, whether a plan can succeed, and reports everything it finds at once.
 
 use howso_infra_core::plan::{Action, Direction};
+use howso_infra_core::provider::Facts;
 use howso_infra_core::spec::ClusterSpec;
 use howso_infra_core::{ErrorKind, Finding, Plan, Severity};
 
+use crate::facts::K3dFacts;
 use crate::kinds::CLUSTER;
 use crate::options::K3dOptions;
 use crate::program::{INSTALL_HINT, OLDEST, Program};
@@ -14,6 +16,7 @@ pub(crate) async fn preflight(
     program: &Program,
     spec: &ClusterSpec,
     options: &K3dOptions,
+    facts: &Facts,
     plan: &Plan,
 ) -> Vec<Finding> {
     if plan.steps.is_empty() {
@@ -28,6 +31,10 @@ pub(crate) async fn preflight(
     if plan.direction == Direction::Up && makes_cluster && !replaces_cluster {
         findings.extend(ports(options).await);
     }
+    if plan.direction == Direction::Up && plan.steps.iter().any(|step| gives_images(&step.action)) {
+        let missing = K3dFacts::from_facts(facts).map(|facts| facts.images_missing).unwrap_or_default();
+        findings.extend(missing.iter().map(|name| image_missing(name)));
+    }
     if spec.deletion_protection.is_on() && makes_cluster {
         findings.push(Finding {
             severity: Severity::Note,
@@ -38,6 +45,24 @@ pub(crate) async fn preflight(
         });
     }
     findings
+}
+
+/// Whether a node gets images by it.
+fn gives_images(action: &Action) -> bool {
+    match action {
+        Action::Update { changes, .. } => changes.iter().any(|change| change.field == "images"),
+        Action::Create { .. } | Action::Delete { .. } | Action::AwaitReady { .. } | Action::AwaitGone { .. } => false,
+    }
+}
+
+fn image_missing(name: &str) -> Finding {
+    Finding {
+        severity: Severity::Blocking,
+        message: "Docker does not have it, so no node can be given it".to_owned(),
+        cure: Some(format!("`docker pull {name}` or build it; or take it out of k3d.images")),
+        subject: format!("image: {name}"),
+        kind: Some(ErrorKind::Invalid { field: Some("k3d.images".to_owned()) }),
+    }
 }
 
 /// Whether k3d is here and new enough.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use camino::Utf8Path;
+use futures::future::try_join_all;
 use howso_infra_core::inside::Inside;
 use howso_infra_core::provider::{Access, Facts, OpenError};
 use howso_infra_core::spec::{ClusterSpec, SpecErrors};
@@ -11,8 +12,10 @@ use howso_infra_core::{
     Backend, ClusterIdentity, Connection, Connector, DeploymentId, Finding, Graph, Kind, Leftover, Observation,
     Operation, Plan, Progress, Provider, ProviderError, ProviderFactory, Scope, Submitted, Ticket,
 };
+use tokio::sync::OnceCell;
 
 use crate::docker::Docker;
+use crate::images::{ImageIds, ImageName, Imports};
 use crate::observe::Observing;
 use crate::options::K3dOptions;
 use crate::poll::Polling;
@@ -43,9 +46,14 @@ impl ProviderFactory for K3dFactory {
 
     async fn open(&self, spec: &ClusterSpec, state_dir: &Utf8Path) -> Result<Arc<dyn Provider>, OpenError> {
         let options = K3dOptions::from_spec(spec)?;
-        let docker = Docker::new(spec.engine.request_timeout);
-        let program = Program::new(state_dir, spec.name.as_str());
-        let backend = Arc::new(K3dBackend { docker, program, spec: spec.clone(), options });
+        let backend = Arc::new(K3dBackend {
+            docker: Arc::new(Docker::new(spec.engine.request_timeout)),
+            program: Program::new(state_dir, spec.name.as_str()),
+            imports: Imports::default(),
+            image_ids: OnceCell::new(),
+            spec: spec.clone(),
+            options,
+        });
         Ok(Arc::new(K3dProvider { backend }))
     }
 }
@@ -63,7 +71,7 @@ impl Provider for K3dProvider {
 
     async fn survey(&self, observation: &Observation) -> Result<Facts, ProviderError> {
         let K3dBackend { docker, spec, options, .. } = &*self.backend;
-        survey::survey(docker, spec, options, observation).await
+        survey::survey(docker, spec, options, self.backend.image_ids().await?, observation).await
     }
 
     fn graph(&self, spec: &ClusterSpec, facts: &Facts) -> Result<Graph, SpecErrors> {
@@ -73,11 +81,11 @@ impl Provider for K3dProvider {
     async fn preflight(
         &self,
         spec: &ClusterSpec,
-        _facts: &Facts,
+        facts: &Facts,
         plan: &Plan,
         _observation: &Observation,
     ) -> Vec<Finding> {
-        preflight::preflight(&self.backend.program, spec, &self.backend.options, plan).await
+        preflight::preflight(&self.backend.program, spec, &self.backend.options, facts, plan).await
     }
 
     fn backends(&self) -> Vec<Arc<dyn Backend>> {
@@ -85,7 +93,7 @@ impl Provider for K3dProvider {
     }
 
     async fn access(&self, observation: &Observation) -> Result<Option<Access>, ProviderError> {
-        access::access(&self.backend.program, self.backend.cluster(), observation).await
+        access::access(&self.backend.docker, self.backend.cluster(), observation).await
     }
 
     fn connector(&self) -> Option<Arc<dyn Connector>> {
@@ -100,14 +108,16 @@ impl Provider for K3dProvider {
 #[async_trait]
 impl Connector for K3dBackend {
     async fn connect(&self) -> Result<Option<Connection>, ProviderError> {
-        access::connect(self.observing(None)).await
+        access::connect(self.observing(None, &ImageIds::new())).await
     }
 }
 
 /// Docker and k3d, through which the resources of one cluster are read and changed.
 struct K3dBackend {
-    docker: Docker,
+    docker: Arc<Docker>,
     program: Program,
+    imports: Imports,
+    image_ids: OnceCell<ImageIds>,
     spec: ClusterSpec,
     options: K3dOptions,
 }
@@ -117,8 +127,17 @@ impl K3dBackend {
         self.spec.name.as_str()
     }
 
-    fn observing<'a>(&'a self, deployment: Option<&'a DeploymentId>) -> Observing<'a> {
-        Observing { docker: &self.docker, program: &self.program, cluster: self.cluster(), deployment }
+    /// What Docker calls the images that nodes shall have. Asked once: what is built while a command runs comes with the next.
+    async fn image_ids(&self) -> Result<&ImageIds, ProviderError> {
+        let ask = async || {
+            let id = async |name: &ImageName| Ok((name.clone(), self.docker.image_id(&name.to_string()).await?));
+            Ok(try_join_all(self.options.images.iter().map(id)).await?.into_iter().collect())
+        };
+        self.image_ids.get_or_try_init(ask).await
+    }
+
+    fn observing<'a>(&'a self, deployment: Option<&'a DeploymentId>, images: &'a ImageIds) -> Observing<'a> {
+        Observing { docker: &self.docker, program: &self.program, cluster: self.cluster(), deployment, images }
     }
 }
 
@@ -134,7 +153,8 @@ impl Backend for K3dBackend {
             Scope::Cluster { deployment, kinds: _ } => (deployment.as_ref(), None),
             Scope::Resource { id, deployment, .. } => (Some(deployment), Some(id)),
         };
-        let mut observation = self.observing(deployment).all().await?;
+        let images = self.image_ids().await?;
+        let mut observation = self.observing(deployment, images).all().await?;
         if let Some(only) = only {
             observation.resources.retain(|id, _| id == only);
         }
@@ -142,7 +162,12 @@ impl Backend for K3dBackend {
     }
 
     async fn submit(&self, operation: &Operation) -> Result<Submitted, ProviderError> {
-        let submitting = Submitting { docker: &self.docker, program: &self.program, cluster: self.cluster() };
+        let submitting = Submitting {
+            docker: &self.docker,
+            program: &self.program,
+            imports: &self.imports,
+            cluster: self.cluster(),
+        };
         submitting.submit(operation).await
     }
 
@@ -150,6 +175,7 @@ impl Backend for K3dBackend {
         let polling = Polling {
             docker: &self.docker,
             program: &self.program,
+            imports: &self.imports,
             cluster: self.cluster(),
             request_timeout: self.spec.engine.request_timeout,
         };
@@ -157,6 +183,6 @@ impl Backend for K3dBackend {
     }
 
     async fn audit(&self, identity: &ClusterIdentity) -> Result<Vec<Leftover>, ProviderError> {
-        audit::audit(self.observing(Some(&identity.deployment))).await
+        audit::audit(self.observing(Some(&identity.deployment), &ImageIds::new())).await
     }
 }

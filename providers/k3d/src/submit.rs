@@ -1,6 +1,7 @@
 //! Carries out operations: one call of Docker or of k3d each, which is not waited for.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bollard::models::{
     ContainerCreateBody, EndpointSettings, HostConfig, NetworkingConfig, RestartPolicy, RestartPolicyNameEnum,
@@ -13,13 +14,16 @@ use crate::containers::{CONTAINER_LABEL, K3D_ROLE, Role};
 use crate::docker::{Docker, missing};
 use crate::errors::bug;
 use crate::graph::{network_name, volume_name};
-use crate::kinds::{CLUSTER, DRAIN, NETWORK, NODE, START};
+use crate::images::Imports;
+use crate::kinds::{CLUSTER, DRAIN, IMPORT, NETWORK, NODE, START};
 use crate::program::Program;
 
 /// In a ticket: the command inside the server that is waited for.
 pub(crate) const COMMAND: &str = "command";
 /// In a ticket: that a start is waited for.
 pub(crate) const STARTED: &str = "started";
+/// In a ticket: the node whose images are waited for.
+pub(crate) const IMPORTED: &str = "imported";
 
 /// What k3d writes into a node before it starts, besides what is in the image: the wrappers of the entry point, and which
 /// registries there are.
@@ -36,8 +40,9 @@ pub(crate) const DRAIN_OUTPUT: &str = "/var/log/howso-infra-drain";
 
 /// What operations are carried out with.
 pub(crate) struct Submitting<'a> {
-    pub(crate) docker: &'a Docker,
+    pub(crate) docker: &'a Arc<Docker>,
     pub(crate) program: &'a Program,
+    pub(crate) imports: &'a Imports,
     pub(crate) cluster: &'a str,
 }
 
@@ -55,10 +60,14 @@ impl Submitting<'_> {
                 self.program.start(&["cluster", "start", self.cluster], "").await?;
                 Ok(accepted(operation, self.cluster, Attributes::new()))
             }
+            (CLUSTER, Work::Update { call, attributes, .. }) if call == IMPORT => {
+                let server = self.server("docker:ExecStart").await?;
+                Ok(accepted(operation, self.cluster, self.start_import(&server, attributes)))
+            }
             (CLUSTER, Work::Delete { .. }) => self.delete_cluster(operation).await,
             (NODE, Work::Create { attributes }) => self.create_node(operation, attributes).await,
-            (NODE, Work::Update { physical_id, call, .. }) if call == START => {
-                self.start_node(operation, physical_id).await
+            (NODE, Work::Update { physical_id, call, attributes, .. }) if call == START => {
+                self.start_node(operation, physical_id, attributes).await
             }
             (NODE, Work::Update { physical_id, call, .. }) if call == DRAIN => {
                 self.drain_node(operation, physical_id).await
@@ -123,8 +132,14 @@ impl Submitting<'_> {
         Ok(settled(&name))
     }
 
-    /// Gives a node the files that k3d gives to its own, and starts it. A node that runs only has to become ready.
-    async fn start_node(&self, operation: &Operation, name: &str) -> Result<Submitted, ProviderError> {
+    /// Gives a node the files that k3d gives to its own, starts it, and begins to give it its images. A node that runs only has to
+    /// become ready.
+    async fn start_node(
+        &self,
+        operation: &Operation,
+        name: &str,
+        attributes: &Attributes,
+    ) -> Result<Submitted, ProviderError> {
         let call = "docker:ContainerStart";
         let found = self.docker.inspect(name).await?.ok_or_else(|| missing(call, name))?;
         if found.state.and_then(|state| state.running) != Some(true) {
@@ -138,8 +153,20 @@ impl Submitting<'_> {
             self.docker.write_files(name, &files).await?;
             self.docker.start_container(name).await?;
         }
-        let context = Attributes::from([(STARTED.to_owned(), Value::Bool(true))]);
+        let mut context = self.start_import(name, attributes);
+        context.insert(STARTED.to_owned(), Value::Bool(true));
         Ok(accepted(operation, name, context))
+    }
+
+    /// Begins to give a node its images, and returns what tells a ticket so.
+    fn start_import(&self, node: &str, attributes: &Attributes) -> Attributes {
+        match attributes.get("images").and_then(Value::as_map) {
+            Some(images) => {
+                self.imports.start(self.docker, node, images);
+                Attributes::from([(IMPORTED.to_owned(), Value::text(node))])
+            }
+            None => Attributes::new(),
+        }
     }
 
     /// Moves the pods of a node elsewhere and takes it out of the cluster, by `kubectl` inside the server.

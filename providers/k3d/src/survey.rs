@@ -6,12 +6,13 @@ use std::net::IpAddr;
 
 use howso_infra_core::provider::Facts;
 use howso_infra_core::spec::{ClusterSpec, Machine, WorkerPool};
-use howso_infra_core::{Observation, Observed, ProviderError};
+use howso_infra_core::{Observation, Observed, ProviderError, Value};
 use tokio::net::TcpListener;
 
 use crate::docker::Docker;
 use crate::facts::K3dFacts;
 use crate::graph::cluster_id;
+use crate::images::{ImageIds, ImageName};
 use crate::kinds::NODE;
 use crate::options::K3dOptions;
 
@@ -29,6 +30,7 @@ pub(crate) async fn survey(
     docker: &Docker,
     spec: &ClusterSpec,
     options: &K3dOptions,
+    image_ids: &ImageIds,
     observation: &Observation,
 ) -> Result<Facts, ProviderError> {
     let info = docker.info().await?;
@@ -50,10 +52,21 @@ pub(crate) async fn survey(
             .iter()
             .map(|(name, pool)| (name.node_pool_name().to_owned(), workers(name.node_pool_name(), pool, observation)))
             .collect(),
+        images: image_ids.iter().map(|(name, id)| wanted_image(name, id.as_deref(), observation)).collect(),
+        images_missing: image_ids.iter().filter(|(_, id)| id.is_none()).map(|(name, _)| name.to_string()).collect(),
     };
     let share = Share::of(spec, &facts);
     let explanations = share.explanation(spec, &facts).into_iter().collect();
     Ok(Facts { values: facts.to_attributes(), explanations, warnings, cost: None })
+}
+
+/// The image that nodes shall have under a name: Docker's, or the one that the server has when Docker has none.
+fn wanted_image(name: &ImageName, id: Option<&str>, observation: &Observation) -> (String, Value) {
+    let of_server = || {
+        let images = observation.one(&cluster_id())?.attributes.get("images")?.as_map()?;
+        images.get(&name.to_string())?.as_text()
+    };
+    (name.to_string(), Value::text(id.or_else(of_server).unwrap_or("not in Docker")))
 }
 
 /// Chooses ports of this machine.
@@ -183,7 +196,7 @@ impl Share {
 #[cfg(test)]
 mod tests {
     use howso_infra_core::spec::LocalNodes;
-    use howso_infra_core::{Attributes, DeploymentId, Observed, Ownership, ResourceId, Status, Value};
+    use howso_infra_core::{Attributes, DeploymentId, Observed, Ownership, ResourceId, Status};
 
     use super::*;
     use crate::testing::{facts, specification};

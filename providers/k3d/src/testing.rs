@@ -6,7 +6,7 @@ use howso_infra_core::provider::Facts;
 use howso_infra_core::spec::{
     ClusterSpec, Layers, ProviderSchema, ProviderSchemas, SpecErrors, embedded_profile, resolve,
 };
-use howso_infra_core::{ClusterIdentity, DeploymentId, Generation};
+use howso_infra_core::{Attributes, ClusterIdentity, DeploymentId, Generation};
 
 use crate::facts::K3dFacts;
 use crate::options::K3dOptions;
@@ -31,6 +31,8 @@ pub(crate) fn facts(workers: &[&str]) -> Facts {
         https_port: 8443,
         registry_port: 5000,
         workers: BTreeMap::from([("worker".to_owned(), workers)]),
+        images: Attributes::new(),
+        images_missing: Vec::new(),
     };
     Facts { values: facts.to_attributes(), ..Facts::default() }
 }

@@ -99,6 +99,8 @@ fn errors_of_the_library_have_their_codes() {
         (Error::Journal(JournalError::Lost { place: place(), reason: String::new() }), Exit::Held),
         (Error::Journal(JournalError::Newer { place: place(), schema: 9 }), Exit::Failed),
         (Error::SeveralDeployments { deployments }, Exit::Foreign),
+        (Error::ScaledByPlatform { provider: "x".to_owned() }, Exit::Usage),
+        (Error::NotAsWanted { resources: Vec::new() }, Exit::Changes),
         (Error::NothingToAdopt { cluster: "x".to_owned() }, Exit::Failed),
         (Error::Graph(GraphError::Cycle(id("toy/pool:core"))), Exit::Failed),
     ];
