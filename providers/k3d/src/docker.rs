@@ -7,7 +7,8 @@ use std::time::Duration;
 use bollard::body_full;
 use bollard::exec::{StartExecOptions, StartExecResults};
 use bollard::models::{
-    ContainerCreateBody, ContainerInspectResponse, ExecConfig, NetworkCreateRequest, NetworkInspect, SystemInfo,
+    ContainerCreateBody, ContainerInspectResponse, ContainerSummary, ExecConfig, NetworkCreateRequest, NetworkInspect,
+    SystemInfo,
 };
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder, InspectContainerOptions, InspectNetworkOptions,
@@ -16,11 +17,12 @@ use bollard::query_parameters::{
 };
 use futures::StreamExt;
 use futures::future::{try_join, try_join_all};
-use howso_infra_core::{ErrorKind, OperationVerb, ProviderError};
+use howso_infra_core::identity::RESOURCE_TAG;
+use howso_infra_core::{ErrorKind, OperationVerb, ProviderError, ResourceId};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::OnceCell;
 
-use crate::containers::{Container, K3D_CLUSTER};
+use crate::containers::{CONTAINER_LABEL, Container, K3D_CLUSTER};
 use crate::errors::{bug, from_text, if_there, mutating, reading};
 
 /// How long Docker may take to write an archive of images.
@@ -76,6 +78,22 @@ impl Docker {
         let mut containers: Vec<_> = inspected.into_iter().flatten().filter_map(Container::from_docker).collect();
         containers.sort_by(|left, right| left.name.cmp(&right.name));
         Ok(containers)
+    }
+
+    /// The name of the container that was made for a node of the cluster that k3d calls `cluster`, if it is there.
+    pub(crate) async fn node_of(&self, cluster: &str, node: &ResourceId) -> Result<Option<String>, ProviderError> {
+        let labels = vec![format!("{K3D_CLUSTER}={cluster}"), format!("{RESOURCE_TAG}={node}")];
+        let filters = HashMap::from([("label".to_owned(), labels)]);
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        let found = self.connection().await?.list_containers(Some(options)).await;
+        let found = found.map_err(reading("docker:ContainerList"))?;
+        // A copy of a node carries the labels of another.
+        let made_here = |summary: ContainerSummary| {
+            let mut names = summary.names?.into_iter().map(|name| name.trim_start_matches('/').to_owned());
+            let own = summary.labels?.remove(CONTAINER_LABEL)?;
+            names.find(|name| *name == own)
+        };
+        Ok(found.into_iter().find_map(made_here))
     }
 
     /// One container as Docker reports it, if it is there.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bollard::models::ContainerState;
 use howso_infra_core::{
     Attributes, ErrorKind, Observation, OperationVerb, Progress, ProviderError, Status, Ticket, Value,
 };
@@ -94,9 +95,7 @@ impl Polling<'_> {
             let hint = format!("its last words: docker logs --tail 20 {node}");
             return Ok(Progress::Failed(ProviderError::new(ErrorKind::Failed, "k3s agent", message).with_hint(hint)));
         }
-        let started = state.started_at.and_then(|text| text.parse::<Timestamp>().ok());
-        let start = started.and_then(|started| i32::try_from(started.as_second()).ok()).unwrap_or_default();
-        Ok(if self.docker.has_logged(node, start, REGISTERED).await? {
+        Ok(if is_registered(self.docker, node, &state).await? {
             Progress::Settled { outputs: outputs(node) }
         } else {
             Progress::Pending { state: "joining the cluster".to_owned() }
@@ -118,6 +117,13 @@ impl Polling<'_> {
             }
         }
     }
+}
+
+/// Whether a node in this state has become one of the cluster since it was started last.
+pub(crate) async fn is_registered(docker: &Docker, node: &str, state: &ContainerState) -> Result<bool, ProviderError> {
+    let started = state.started_at.as_ref().and_then(|text| text.parse::<Timestamp>().ok());
+    let start = started.and_then(|started| i32::try_from(started.as_second()).ok()).unwrap_or_default();
+    docker.has_logged(node, start, REGISTERED).await
 }
 
 fn outputs(name: &str) -> Attributes {

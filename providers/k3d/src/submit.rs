@@ -16,6 +16,7 @@ use crate::errors::bug;
 use crate::graph::{network_name, volume_name};
 use crate::images::Imports;
 use crate::kinds::{CLUSTER, DRAIN, IMPORT, NETWORK, NODE, START};
+use crate::poll::is_registered;
 use crate::program::Program;
 
 /// In a ticket: the command inside the server that is waited for.
@@ -110,21 +111,15 @@ impl Submitting<'_> {
 
     /// Makes an agent like those that k3d makes. A node that came with the cluster is there already.
     async fn create_node(&self, operation: &Operation, attributes: &Attributes) -> Result<Submitted, ProviderError> {
-        let containers = self.docker.containers(self.cluster).await?;
-        let tag = operation.resource.to_string();
-        let is_this = |labels: &std::collections::BTreeMap<String, String>| {
-            labels.get(howso_infra_core::identity::RESOURCE_TAG) == Some(&tag)
-        };
-        if let Some(there) = containers.iter().find(|found| found.is_made_here() && is_this(&found.labels)) {
-            return Ok(settled(&there.name));
+        if let Some(there) = self.docker.node_of(self.cluster, &operation.resource).await? {
+            return Ok(settled(&there));
         }
         let call = "docker:ContainerCreate";
-        let server = containers.iter().find(|container| container.role == Role::Server);
-        let server = server.ok_or_else(|| missing(call, &config_file::container(self.cluster, "server", 0)))?;
-        let template = self.docker.inspect(&server.name).await?.ok_or_else(|| missing(call, &server.name))?;
+        let server = config_file::container(self.cluster, "server", 0);
+        let template = self.docker.inspect(&server).await?.ok_or_else(|| missing(call, &server))?;
         let name = format!("k3d-{}-{}", self.cluster, operation.resource.name());
         let arguments = NodeArguments::from_attributes(attributes);
-        let mut body = agent_like(template, &name, &network_name(self.cluster), &arguments, &server.name);
+        let mut body = agent_like(template, &name, &network_name(self.cluster), &arguments, &server);
         let labels = body.labels.get_or_insert_default();
         labels.extend(operation.identity.tags(&operation.resource));
         labels.insert(CONTAINER_LABEL.to_owned(), name.clone());
@@ -132,8 +127,8 @@ impl Submitting<'_> {
         Ok(settled(&name))
     }
 
-    /// Gives a node the files that k3d gives to its own, starts it, and begins to give it its images. A node that runs only has to
-    /// become ready.
+    /// Gives a node the files that k3d gives to its own, starts it, and begins to give it its images. A node that came with the
+    /// cluster runs already, and is not waited for.
     async fn start_node(
         &self,
         operation: &Operation,
@@ -142,7 +137,12 @@ impl Submitting<'_> {
     ) -> Result<Submitted, ProviderError> {
         let call = "docker:ContainerStart";
         let found = self.docker.inspect(name).await?.ok_or_else(|| missing(call, name))?;
-        if found.state.and_then(|state| state.running) != Some(true) {
+        let state = found.state.unwrap_or_default();
+        if state.running == Some(true) {
+            if !attributes.contains_key("images") && is_registered(self.docker, name, &state).await? {
+                return Ok(settled(name));
+            }
+        } else {
             let server = self.server(call).await?;
             let mut files = Vec::new();
             for (path, mode) in FILES {
