@@ -1,0 +1,93 @@
+//! The emulated account: what there is, by service and region, and the chance that names and delays things.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_distr::{Distribution, LogNormal};
+
+use crate::autoscaling::AutoScaling;
+use crate::ec2::Ec2;
+use crate::eks::Eks;
+use crate::iam::Iam;
+
+/// The number of the account.
+pub(crate) const ACCOUNT_ID: &str = "123456789012";
+
+/// Everything that there is.
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub(crate) chance: Chance,
+    pub(crate) iam: Iam,
+    pub(crate) regions: BTreeMap<String, Region>,
+}
+
+/// What there is in a region.
+#[derive(Debug)]
+pub(crate) struct Region {
+    pub(crate) name: String,
+    pub(crate) ec2: Ec2,
+    pub(crate) eks: Eks,
+    pub(crate) autoscaling: AutoScaling,
+}
+
+impl Account {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { chance: Chance(ChaCha8Rng::seed_from_u64(seed)), iam: Iam::default(), regions: BTreeMap::new() }
+    }
+
+    /// A region as it is at `now`, and what all regions share.
+    pub(crate) fn region(&mut self, name: &str, now: Timestamp) -> (&mut Region, &Iam, &mut Chance) {
+        let make = || Region {
+            name: name.to_owned(),
+            ec2: Ec2::new(name),
+            eks: Eks::default(),
+            autoscaling: AutoScaling::default(),
+        };
+        let region = self.regions.entry(name.to_owned()).or_insert_with(make);
+        region.ec2.pass_time(now);
+        Eks::pass_time(region, now);
+        (region, &self.iam, &mut self.chance)
+    }
+}
+
+/// Chance that is the same for the same seed.
+#[derive(Debug)]
+pub(crate) struct Chance(ChaCha8Rng);
+
+impl Chance {
+    /// A name such as `vpc-0123456789abcdef0`.
+    pub(crate) fn id(&mut self, prefix: &str) -> String {
+        format!("{prefix}-0{}", self.letters(16))
+    }
+
+    /// That many letters of hexadecimal numbers.
+    pub(crate) fn letters(&mut self, count: usize) -> String {
+        let mut bytes = vec![0; count.div_ceil(2)];
+        self.0.fill_bytes(&mut bytes);
+        let mut letters = hex::encode(bytes);
+        letters.truncate(count);
+        letters
+    }
+
+    /// A number below `end`.
+    pub(crate) fn below(&mut self, end: u32) -> u32 {
+        // The tiny preference for small numbers is nobody's concern here.
+        self.0.next_u32() % end.max(1)
+    }
+
+    /// How long something takes: log-normal with this median and spread, and never more than four times the median.
+    pub(crate) fn duration(&mut self, median_secs: f64, sigma: f64) -> Duration {
+        // Medians and spreads are constants of this crate.
+        let distribution = LogNormal::new(median_secs.ln(), sigma).expect("the spread is a number");
+        Duration::from_secs_f64(distribution.sample(&mut self.0).min(4.0 * median_secs))
+    }
+}
+
+/// A moment after another.
+pub(crate) fn after(moment: Timestamp, duration: Duration) -> Timestamp {
+    // No run is so long that time ends.
+    moment + SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}

@@ -1,0 +1,176 @@
+//! Amazon EC2 Auto Scaling: the groups behind node groups, and their tags.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::error::{Answer, ApiError};
+use crate::wire::{Request, seconds};
+
+/// The groups of a region, by name.
+#[derive(Debug, Default)]
+pub(crate) struct AutoScaling {
+    groups: BTreeMap<String, Group>,
+}
+
+/// A group, as it is described, with its tags.
+#[derive(Debug)]
+struct Group {
+    value: Map<String, Value>,
+    tags: BTreeMap<String, Tag>,
+}
+
+#[derive(Debug)]
+struct Tag {
+    value: String,
+    propagates: bool,
+}
+
+impl AutoScaling {
+    /// Makes the group of a node group.
+    pub(crate) fn make(
+        &mut self,
+        name: &str,
+        cluster: &str,
+        nodegroup: &str,
+        scaling: &Value,
+        zones: &[String],
+        now: Timestamp,
+    ) {
+        let value = json!({
+            "AutoScalingGroupName": name,
+            "DefaultCooldown": 300,
+            "AvailabilityZones": zones,
+            "HealthCheckType": "EC2",
+            "HealthCheckGracePeriod": 15,
+            "CreatedTime": seconds(now),
+            "NewInstancesProtectedFromScaleIn": false,
+            "Instances": [],
+        });
+        let value = value.as_object().cloned().unwrap_or_default();
+        let tag = |key: &str, value: &str| (key.to_owned(), Tag { value: value.to_owned(), propagates: true });
+        let tags = [
+            tag("eks:cluster-name", cluster),
+            tag("eks:nodegroup-name", nodegroup),
+            tag("k8s.io/cluster-autoscaler/enabled", "true"),
+            tag(&format!("k8s.io/cluster-autoscaler/{cluster}"), "owned"),
+            tag(&format!("kubernetes.io/cluster/{cluster}"), "owned"),
+        ];
+        self.groups.insert(name.to_owned(), Group { value, tags: tags.into() });
+        self.resize(name, scaling);
+    }
+
+    /// Takes over the numbers of a node group.
+    pub(crate) fn resize(&mut self, name: &str, scaling: &Value) {
+        let Some(group) = self.groups.get_mut(name) else { return };
+        for (member, number) in [("MinSize", "minSize"), ("MaxSize", "maxSize"), ("DesiredCapacity", "desiredSize")] {
+            group.value.insert(member.to_owned(), scaling[number].clone());
+        }
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.groups.remove(name);
+    }
+}
+
+/// Carries out an operation.
+pub(crate) fn call(request: &Request, autoscaling: &mut AutoScaling) -> Answer {
+    let parameters = &request.parameters;
+    match request.operation.name.as_str() {
+        "CreateOrUpdateTags" => create_tags(autoscaling, parameters),
+        "DeleteTags" => delete_tags(autoscaling, parameters),
+        "DescribeTags" => describe_tags(autoscaling, parameters),
+        "DescribeAutoScalingGroups" => describe_groups(autoscaling, parameters),
+        other => Err(ApiError::internal(format!("{other} is not emulated"))),
+    }
+}
+
+fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new("ValidationError", message)
+}
+
+/// The group and the key that a tag names.
+fn named<'a>(autoscaling: &'a mut AutoScaling, tag: &Value) -> Result<(&'a mut Group, String), ApiError> {
+    let (name, key) = (tag["ResourceId"].as_str().unwrap_or_default(), tag["Key"].as_str().unwrap_or_default());
+    let group = autoscaling.groups.get_mut(name);
+    let group = group.ok_or_else(|| invalid(format!("AutoScalingGroup not found - {name}")))?;
+    Ok((group, key.to_owned()))
+}
+
+fn create_tags(autoscaling: &mut AutoScaling, parameters: &Value) -> Answer {
+    for tag in parameters["Tags"].as_array().into_iter().flatten() {
+        let (group, key) = named(autoscaling, tag)?;
+        let value = tag["Value"].as_str().unwrap_or_default().to_owned();
+        let propagates = tag["PropagateAtLaunch"].as_bool().unwrap_or_default();
+        group.tags.insert(key, Tag { value, propagates });
+    }
+    Ok(json!({}))
+}
+
+fn delete_tags(autoscaling: &mut AutoScaling, parameters: &Value) -> Answer {
+    for tag in parameters["Tags"].as_array().into_iter().flatten() {
+        let (group, key) = named(autoscaling, tag)?;
+        group.tags.remove(&key);
+    }
+    Ok(json!({}))
+}
+
+fn described(name: &str, key: &str, tag: &Tag) -> Value {
+    json!({
+        "ResourceId": name,
+        "ResourceType": "auto-scaling-group",
+        "Key": key,
+        "Value": tag.value,
+        "PropagateAtLaunch": tag.propagates,
+    })
+}
+
+fn describe_tags(autoscaling: &AutoScaling, parameters: &Value) -> Answer {
+    let mut found: Vec<Value> = autoscaling
+        .groups
+        .iter()
+        .flat_map(|(name, group)| group.tags.iter().map(move |(key, tag)| described(name, key, tag)))
+        .collect();
+    for filter in parameters["Filters"].as_array().into_iter().flatten() {
+        let member = match filter["Name"].as_str().unwrap_or_default() {
+            "auto-scaling-group" => "ResourceId",
+            "key" => "Key",
+            "value" => "Value",
+            "propagate-at-launch" => "PropagateAtLaunch",
+            other => return Err(invalid(format!("Filter type {other} is not correct."))),
+        };
+        let values = filter["Values"].as_array().cloned().unwrap_or_default();
+        found.retain(|tag| values.contains(&tag[member]) || values.contains(&json!(tag[member].to_string())));
+    }
+    page(parameters, "Tags", &found, 50)
+}
+
+fn describe_groups(autoscaling: &AutoScaling, parameters: &Value) -> Answer {
+    let names = parameters.get("AutoScalingGroupNames").and_then(Value::as_array);
+    let is_wanted = |name: &str| names.is_none_or(|names| names.is_empty() || names.contains(&json!(name)));
+    let group = |(name, group): (&String, &Group)| {
+        let mut value = group.value.clone();
+        value.insert("Tags".to_owned(), group.tags.iter().map(|(key, tag)| self::described(name, key, tag)).collect());
+        Value::Object(value)
+    };
+    let found: Vec<Value> = autoscaling.groups.iter().filter(|(name, _)| is_wanted(name)).map(group).collect();
+    page(parameters, "AutoScalingGroups", &found, 50)
+}
+
+/// The part of a list that a call asks for.
+fn page(parameters: &Value, list: &str, found: &[Value], usual: usize) -> Answer {
+    let start = match parameters.get("NextToken").and_then(Value::as_str) {
+        Some(token) => {
+            token.parse().map_err(|_| ApiError::new("InvalidNextToken", "The NextToken value is not valid."))?
+        }
+        None => 0_usize,
+    };
+    let size = parameters.get("MaxRecords").and_then(Value::as_u64).and_then(|size| usize::try_from(size).ok());
+    let end = found.len().min(start.saturating_add(size.unwrap_or(usual)));
+    let mut answer = json!({ list: found.get(start..end).unwrap_or_default() });
+    if end < found.len() {
+        answer["NextToken"] = json!(end.to_string());
+    }
+    Ok(answer)
+}

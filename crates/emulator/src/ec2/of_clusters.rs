@@ -1,0 +1,96 @@
+//! What EKS makes and looks up in a customer's network.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::account::{ACCOUNT_ID, Chance, Region};
+use crate::ec2::{Ec2, Kind, Object};
+
+impl Ec2 {
+    /// The VPC and the zone of a subnet.
+    pub(crate) fn place_of(&self, subnet: &str) -> Option<(String, String)> {
+        let subnet = self.get(Kind::Subnet, subnet).ok()?;
+        Some((subnet.text("VpcId").to_owned(), subnet.text("AvailabilityZone").to_owned()))
+    }
+
+    /// The launch template and the version that a node group names, with its identifier and name.
+    pub(crate) fn launch_template(&self, wanted: &Value) -> Option<Value> {
+        let by_id =
+            wanted["id"].as_str().and_then(|id| Some((id.to_owned(), self.get(Kind::LaunchTemplate, id).ok()?)));
+        let by_name = || {
+            let mut found = self.with(Kind::LaunchTemplate, "LaunchTemplateName", wanted["name"].as_str()?);
+            found.next().map(|(id, template)| (id.clone(), template))
+        };
+        let (id, template) = by_id.or_else(by_name)?;
+        let usual = template.value["DefaultVersionNumber"].to_string();
+        let version = wanted["version"].as_str().unwrap_or(&usual);
+        let exists = template.versions.iter().any(|own| own["VersionNumber"].as_u64() == version.parse().ok());
+        exists.then(|| json!({ "id": id, "name": template.text("LaunchTemplateName"), "version": version }))
+    }
+
+    /// Removes what EKS made for a cluster.
+    pub(crate) fn forget_cluster(&mut self, cluster: &str, tag: &str) {
+        for kind in [Kind::NetworkInterface, Kind::SecurityGroup] {
+            if let Some(objects) = self.objects.get_mut(&kind) {
+                objects.retain(|_, object| object.tags.get(tag).is_none_or(|own| own != cluster));
+            }
+        }
+    }
+}
+
+fn insert(
+    region: &mut Region,
+    chance: &mut Chance,
+    kind: Kind,
+    mut value: Value,
+    tags: BTreeMap<String, String>,
+) -> String {
+    let id = chance.id(kind.names().1);
+    value[kind.id()] = json!(id);
+    region.ec2.insert(kind, &id, Object::new(value, tags));
+    id
+}
+
+/// Makes the security group of a cluster, and returns its identifier.
+pub(crate) fn cluster_security_group(
+    region: &mut Region,
+    chance: &mut Chance,
+    vpc: &str,
+    cluster: &str,
+    tag: &str,
+) -> String {
+    let name = format!("eks-cluster-sg-{cluster}-{}", chance.letters(9));
+    let value = json!({
+        "OwnerId": ACCOUNT_ID,
+        "VpcId": vpc,
+        "GroupName": name,
+        "Description": "EKS created security group applied to ENI that is attached to EKS Control Plane master nodes",
+        "IpPermissions": [],
+        "IpPermissionsEgress": [],
+    });
+    let owned = (format!("kubernetes.io/cluster/{cluster}"), "owned".to_owned());
+    let tags = [("Name".to_owned(), name), owned, (tag.to_owned(), cluster.to_owned())];
+    insert(region, chance, Kind::SecurityGroup, value, tags.into())
+}
+
+/// Makes a network interface of a control plane.
+pub(crate) fn cluster_interface(
+    region: &mut Region,
+    chance: &mut Chance,
+    vpc: &str,
+    subnet: &str,
+    cluster: &str,
+    tag: &str,
+) {
+    let value = json!({
+        "OwnerId": ACCOUNT_ID,
+        "VpcId": vpc,
+        "SubnetId": subnet,
+        "Status": "in-use",
+        "InterfaceType": "interface",
+        "Description": format!("Amazon EKS {cluster}"),
+        "RequesterManaged": true,
+    });
+    insert(region, chance, Kind::NetworkInterface, value, [(tag.to_owned(), cluster.to_owned())].into());
+}

@@ -1,0 +1,225 @@
+//! Control planes. Each has a security group and network interfaces of its own in the customer's network.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+
+use crate::account::{ACCOUNT_ID, after};
+use crate::ec2::{self, Ec2};
+use crate::eks::{Call, Change, Cluster, Object, in_use, updates, versions};
+use crate::error::{Answer, ApiError};
+use crate::wire::seconds;
+
+/// The tag of what EKS makes for a cluster.
+const OWNER_TAG: &str = "aws:eks:cluster-name";
+
+pub(super) fn create(call: &mut Call<'_>) -> Answer {
+    let name = call.text("name").to_owned();
+    if call.region.eks.clusters.contains_key(&name) {
+        return Err(in_use(format!("Cluster already exists with name: {name}")));
+    }
+    let version = match call.text("version") {
+        "" => versions::NEWEST.to_owned(),
+        version if versions::KUBERNETES.iter().any(|(known, _)| *known == version) => version.to_owned(),
+        version => {
+            let message = format!("unsupported Kubernetes version {version}");
+            return Err(ApiError::new("InvalidParameterException", message));
+        }
+    };
+    call.check_role(call.text("roleArn"), "eks.amazonaws.com")?;
+    let (network, vpc) = network(call)?;
+    let group = ec2::cluster_security_group(call.region, call.chance, &vpc, &name, OWNER_TAG);
+    for subnet in network["subnetIds"].as_array().into_iter().flatten().filter_map(Value::as_str).take(2) {
+        ec2::cluster_interface(call.region, call.chance, &vpc, subnet, &name, OWNER_TAG);
+    }
+    let mut value = call.given(&["name", "roleArn", "clientRequestToken", "encryptionConfig", "zonalShiftConfig"]);
+    let or = |name: &str, usual: Value| call.parameters.get(name).cloned().unwrap_or(usual);
+    let access = or("accessConfig", json!({}));
+    let creator_is_admin = access["bootstrapClusterCreatorAdminPermissions"] != json!(false);
+    let mut network = network;
+    network["clusterSecurityGroupId"] = json!(group);
+    network["vpcId"] = json!(vpc);
+    let described = json!({
+        "arn": call.arn("cluster", &name),
+        "createdAt": seconds(call.now),
+        "version": version,
+        "resourcesVpcConfig": network,
+        "kubernetesNetworkConfig": kubernetes_network(&or("kubernetesNetworkConfig", json!({}))),
+        "logging": or("logging", json!({ "clusterLogging": [{ "types": versions::LOGS, "enabled": false }] })),
+        "status": "CREATING",
+        "certificateAuthority": {},
+        "platformVersion": "eks.1",
+        "tags": or("tags", json!({})),
+        "health": { "issues": [] },
+        "accessConfig": {
+            "authenticationMode": access.get("authenticationMode").cloned().unwrap_or_else(|| json!("CONFIG_MAP")),
+        },
+        "upgradePolicy": or("upgradePolicy", json!({ "supportType": "EXTENDED" })),
+        "deletionProtection": or("deletionProtection", json!(false)),
+    });
+    if let Value::Object(described) = described {
+        value.extend(described);
+    }
+    let mut own = Object::new(Value::Object(value));
+    let endpoint =
+        format!("https://{}.gr7.{}.eks.amazonaws.com", call.chance.letters(32).to_uppercase(), call.region.name);
+    let ready = after(call.now, call.chance.duration(622.0, 0.14));
+    let authority = STANDARD.encode("emulated: nobody has signed anything");
+    let issuer =
+        format!("https://oidc.eks.{}.amazonaws.com/id/{}", call.region.name, call.chance.letters(32).to_uppercase());
+    let becomes = json!({
+        "status": "ACTIVE",
+        "endpoint": endpoint,
+        "certificateAuthority": { "data": authority },
+        "identity": { "oidc": { "issuer": issuer } },
+    });
+    own.change = becomes.as_object().cloned().map(|becomes| (ready, Change::Becomes(becomes)));
+    let answer = own.described();
+    let mut cluster = Cluster {
+        own,
+        nodegroups: BTreeMap::new(),
+        addons: BTreeMap::new(),
+        entries: BTreeMap::new(),
+        associations: BTreeMap::new(),
+        updates: BTreeMap::new(),
+    };
+    if creator_is_admin && access["authenticationMode"] != json!("CONFIG_MAP") {
+        super::access::admin(call, &mut cluster, &name);
+    }
+    call.region.eks.clusters.insert(name, cluster);
+    Ok(json!({ "cluster": answer }))
+}
+
+/// The network of a request with what is usual for the rest, and the VPC of its subnets.
+fn network(call: &Call<'_>) -> Result<(Value, String), ApiError> {
+    let given = &call.parameters["resourcesVpcConfig"];
+    let subnets: Vec<&str> = given["subnetIds"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let invalid = |message: String| ApiError::new("InvalidParameterException", message);
+    let (mut zones, mut vpcs) = (BTreeSet::new(), BTreeSet::new());
+    for id in &subnets {
+        let (vpc, zone) = call.region.ec2.place_of(id).ok_or_else(|| {
+            invalid(format!(
+                "The subnet ID '{id}' does not exist (Service: AmazonEC2; Error Code: InvalidSubnetID.NotFound)"
+            ))
+        })?;
+        vpcs.insert(vpc);
+        zones.insert(zone);
+    }
+    if zones.len() < 2 {
+        return Err(invalid("Subnets specified must be in at least two different AZs".to_owned()));
+    }
+    let mut vpcs = vpcs.into_iter();
+    let (Some(vpc), None) = (vpcs.next(), vpcs.next()) else {
+        return Err(invalid("Subnets specified must belong to the same VPC".to_owned()));
+    };
+    let is_public = given["endpointPublicAccess"].as_bool().unwrap_or(true);
+    let is_private = given["endpointPrivateAccess"].as_bool().unwrap_or(false);
+    check_reach(is_public, is_private)?;
+    let everybody = if is_public { json!(["0.0.0.0/0"]) } else { json!([]) };
+    let or = |name: &str, usual: Value| given.get(name).cloned().unwrap_or(usual);
+    let network = json!({
+        "subnetIds": subnets,
+        "securityGroupIds": or("securityGroupIds", json!([])),
+        "endpointPublicAccess": is_public,
+        "endpointPrivateAccess": is_private,
+        "publicAccessCidrs": or("publicAccessCidrs", everybody),
+    });
+    Ok((network, vpc))
+}
+
+fn check_reach(is_public: bool, is_private: bool) -> Result<(), ApiError> {
+    if is_public || is_private {
+        return Ok(());
+    }
+    let message = "Private and public endpoint access cannot be false";
+    Err(ApiError::new("InvalidParameterException", message))
+}
+
+fn kubernetes_network(given: &Value) -> Value {
+    let family = given["ipFamily"].as_str().unwrap_or("ipv4");
+    let addresses = given["serviceIpv4Cidr"].as_str().unwrap_or("172.20.0.0/16");
+    json!({ "ipFamily": family, "serviceIpv4Cidr": addresses, "elasticLoadBalancing": { "enabled": false } })
+}
+
+/// One kind of change at a time, as EKS takes them.
+pub(super) fn update(call: &mut Call<'_>) -> Answer {
+    let cluster = call.active_cluster()?;
+    let mut becomes = Map::new();
+    let (mut kind, mut parameters) = ("", Vec::new());
+    let mut change = |name: &'static str, parameter: &str, value: &Value| {
+        kind = name;
+        parameters.push(json!({ "type": parameter, "value": value.to_string() }));
+    };
+    if let Some(wanted) = call.parameters.get("resourcesVpcConfig") {
+        let mut network = cluster.own.value["resourcesVpcConfig"].clone();
+        for (name, value) in wanted.as_object().into_iter().flatten() {
+            change(
+                "EndpointAccessUpdate",
+                if name == "publicAccessCidrs" { "PublicAccessCidrs" } else { "EndpointPublicAccess" },
+                value,
+            );
+            network[name] = value.clone();
+        }
+        let reach = |name: &str| network[name].as_bool().unwrap_or_default();
+        check_reach(reach("endpointPublicAccess"), reach("endpointPrivateAccess"))?;
+        becomes.insert("resourcesVpcConfig".to_owned(), network);
+    }
+    for (name, update, parameter) in [
+        ("logging", "LoggingUpdate", "ClusterLogging"),
+        ("accessConfig", "AccessConfigUpdate", "AuthenticationMode"),
+        ("upgradePolicy", "UpgradePolicyUpdate", "UpgradePolicy"),
+        ("deletionProtection", "DeletionProtectionUpdate", "DeletionProtection"),
+    ] {
+        if let Some(wanted) = call.parameters.get(name) {
+            change(update, parameter, wanted);
+            becomes.insert(name.to_owned(), wanted.clone());
+        }
+    }
+    if becomes.len() != 1 {
+        let message = "exactly one type of change that is emulated must be given";
+        return Err(ApiError::new("InvalidParameterException", message));
+    }
+    if becomes.iter().all(|(name, value)| cluster.own.value.get(name) == Some(value)) {
+        let message = "The cluster is already at the desired configuration";
+        return Err(ApiError::new("InvalidParameterException", message));
+    }
+    let (update, done) = updates::new(call, kind, &parameters, 45.0);
+    becomes.insert("status".to_owned(), json!("ACTIVE"));
+    let cluster = call.cluster_mut()?;
+    cluster.own.set("status", "UPDATING");
+    cluster.own.change = Some((done, Change::Becomes(becomes)));
+    Ok(updates::keep(cluster, update))
+}
+
+pub(super) fn delete(call: &mut Call<'_>) -> Answer {
+    let gone = after(call.now, call.chance.duration(204.0, 0.6));
+    let cluster = call.cluster_mut()?;
+    let name = cluster.own.text("name").to_owned();
+    match cluster.own.status() {
+        "DELETING" => return Ok(json!({ "cluster": cluster.own.described() })),
+        "CREATING" | "UPDATING" => return Err(in_use(format!("Cluster {name} has an update in progress"))),
+        _ => {}
+    }
+    if !cluster.nodegroups.is_empty() {
+        return Err(in_use("Cluster has nodegroups attached".to_owned()));
+    }
+    if cluster.own.value["deletionProtection"] == json!(true) {
+        let message = format!("Cannot delete cluster {name} because deletion protection is enabled");
+        return Err(ApiError::new("InvalidRequestException", message));
+    }
+    cluster.own.set("status", "DELETING");
+    cluster.own.change = Some((gone, Change::Gone));
+    Ok(json!({ "cluster": cluster.own.described() }))
+}
+
+/// Removes what EKS made for a cluster that is gone.
+pub(super) fn take_back(ec2: &mut Ec2, cluster: &str) {
+    ec2.forget_cluster(cluster, OWNER_TAG);
+}
+
+/// Who calls.
+pub(super) fn caller() -> String {
+    format!("arn:aws:iam::{ACCOUNT_ID}:user/emulated")
+}

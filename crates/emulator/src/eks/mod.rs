@@ -1,0 +1,299 @@
+//! Amazon EKS: control planes, node groups, add-ons, access.
+//!
+//! Objects are kept as their `Describe…` operation shows them. Durations are those of published logs (median and spread).
+
+mod access;
+mod addons;
+mod associations;
+mod clusters;
+mod nodegroups;
+mod tags;
+mod updates;
+mod versions;
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::account::{ACCOUNT_ID, Chance, Region};
+use crate::error::{Answer, ApiError};
+use crate::iam::Iam;
+use crate::wire::Request;
+
+/// What EKS knows in a region.
+#[derive(Debug, Default)]
+pub(crate) struct Eks {
+    clusters: BTreeMap<String, Cluster>,
+    /// What was answered for a token that makes a call safe to repeat, by operation and token.
+    tokens: BTreeMap<(String, String), (Value, Value)>,
+}
+
+/// A cluster with everything that belongs to it.
+#[derive(Debug)]
+struct Cluster {
+    own: Object,
+    nodegroups: BTreeMap<String, Object>,
+    addons: BTreeMap<String, Object>,
+    /// By principal.
+    entries: BTreeMap<String, Entry>,
+    /// Pod identity associations by identifier.
+    associations: BTreeMap<String, Object>,
+    updates: BTreeMap<String, Object>,
+}
+
+/// An access entry with its policies, by ARN.
+#[derive(Debug)]
+struct Entry {
+    own: Object,
+    policies: BTreeMap<String, Value>,
+}
+
+/// One object, as it is described.
+#[derive(Debug)]
+struct Object {
+    value: Map<String, Value>,
+    /// When it becomes what it is on its way to.
+    change: Option<(Timestamp, Change)>,
+}
+
+/// What becomes of an object by itself.
+#[derive(Clone, Debug)]
+enum Change {
+    /// These members get these values.
+    Becomes(Map<String, Value>),
+    /// It disappears.
+    Gone,
+}
+
+/// What an operation is carried out with.
+struct Call<'a> {
+    region: &'a mut Region,
+    iam: &'a Iam,
+    chance: &'a mut Chance,
+    now: Timestamp,
+    parameters: &'a Value,
+}
+
+impl Object {
+    fn new(value: Value) -> Self {
+        let value = match value {
+            Value::Object(value) => value,
+            _ => Map::new(),
+        };
+        Self { value, change: None }
+    }
+
+    fn text(&self, member: &str) -> &str {
+        self.value.get(member).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    fn status(&self) -> &str {
+        self.text("status")
+    }
+
+    fn set(&mut self, member: &str, value: impl Into<Value>) {
+        self.value.insert(member.to_owned(), value.into());
+    }
+
+    fn described(&self) -> Value {
+        Value::Object(self.value.clone())
+    }
+
+    /// Lets it become what it has become by `now`; whether it is still there.
+    fn pass_time(&mut self, now: Timestamp) -> bool {
+        match self.change.take_if(|(when, _)| *when <= now) {
+            Some((_, Change::Becomes(members))) => {
+                self.value.extend(members);
+                true
+            }
+            Some((_, Change::Gone)) => false,
+            None => true,
+        }
+    }
+}
+
+impl Eks {
+    fn cluster(&self, name: &str) -> Result<&Cluster, ApiError> {
+        self.clusters.get(name).ok_or_else(|| not_found(format!("No cluster found for name: {name}.")))
+    }
+
+    fn cluster_mut(&mut self, name: &str) -> Result<&mut Cluster, ApiError> {
+        self.clusters.get_mut(name).ok_or_else(|| not_found(format!("No cluster found for name: {name}.")))
+    }
+
+    /// Lets everything become what it has become by `now`.
+    pub(crate) fn pass_time(region: &mut Region, now: Timestamp) {
+        let names: Vec<String> = region.eks.clusters.keys().cloned().collect();
+        for name in names {
+            let Some(cluster) = region.eks.clusters.get_mut(&name) else { continue };
+            let is_there = cluster.own.pass_time(now);
+            let gone: Vec<String> = cluster
+                .nodegroups
+                .iter_mut()
+                .filter_map(|(own, group)| (!group.pass_time(now)).then(|| own.clone()))
+                .collect();
+            cluster.updates.retain(|_, update| update.pass_time(now));
+            addons::pass_time(cluster, now);
+            for group in gone {
+                if let Some(group) = cluster.nodegroups.remove(&group) {
+                    nodegroups::take_back(&mut region.autoscaling, &group);
+                }
+            }
+            if !is_there {
+                clusters::take_back(&mut region.ec2, &name);
+                region.eks.clusters.remove(&name);
+            }
+        }
+    }
+}
+
+impl Call<'_> {
+    fn text(&self, name: &str) -> &str {
+        self.parameters.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The cluster that the call names.
+    fn cluster(&self) -> Result<&Cluster, ApiError> {
+        let name = self.parameters.get("clusterName").or_else(|| self.parameters.get("name"));
+        self.region.eks.cluster(name.and_then(Value::as_str).unwrap_or_default())
+    }
+
+    fn cluster_mut(&mut self) -> Result<&mut Cluster, ApiError> {
+        let name = self.parameters.get("clusterName").or_else(|| self.parameters.get("name"));
+        self.region.eks.cluster_mut(name.and_then(Value::as_str).unwrap_or_default())
+    }
+
+    /// The cluster that the call names, if it takes changes.
+    fn active_cluster(&self) -> Result<&Cluster, ApiError> {
+        let cluster = self.cluster()?;
+        match cluster.own.status() {
+            "ACTIVE" => Ok(cluster),
+            "UPDATING" => Err(in_use(format!("Cluster {} has an update in progress", cluster.own.text("name")))),
+            status => {
+                let message = format!("Cluster {} is {status}, not ACTIVE", cluster.own.text("name"));
+                Err(ApiError::new("InvalidRequestException", message))
+            }
+        }
+    }
+
+    /// The role of an ARN, which a service must be allowed to take on.
+    fn check_role(&self, arn: &str, service: &str) -> Result<(), ApiError> {
+        if self.iam.trusts(arn, service) {
+            return Ok(());
+        }
+        let message = format!(
+            "Role with arn: {arn}, could not be assumed because it does not exist or the trusted entity is not correct"
+        );
+        Err(ApiError::new("InvalidParameterException", message))
+    }
+
+    fn arn(&self, kind: &str, rest: &str) -> String {
+        format!("arn:aws:eks:{}:{ACCOUNT_ID}:{kind}/{rest}", self.region.name)
+    }
+
+    /// An identifier such as AWS writes: 8-4-4-4-12 letters.
+    fn uuid(&mut self) -> String {
+        let mut part = |length| self.chance.letters(length);
+        [part(8), part(4), part(4), part(4), part(12)].join("-")
+    }
+
+    /// Members of the request, as they are, under the same names.
+    fn given(&self, names: &[&str]) -> Map<String, Value> {
+        let given = names.iter().filter_map(|name| Some(((*name).to_owned(), self.parameters.get(*name)?.clone())));
+        given.collect()
+    }
+
+    /// The part of a list that the call asks for.
+    fn page(&self, list: &str, items: &[Value]) -> Answer {
+        let start = match self.parameters.get("nextToken").and_then(Value::as_str) {
+            Some(token) => {
+                let decoded = STANDARD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+                let invalid = || ApiError::new("InvalidParameterException", "The nextToken is not valid");
+                decoded.and_then(|text| text.parse::<usize>().ok()).ok_or_else(invalid)?
+            }
+            None => 0,
+        };
+        let size =
+            self.parameters.get("maxResults").and_then(Value::as_u64).and_then(|size| usize::try_from(size).ok());
+        let end = items.len().min(start.saturating_add(size.unwrap_or(100)));
+        let mut answer = json!({ list: items.get(start..end).unwrap_or_default() });
+        if end < items.len() {
+            answer["nextToken"] = json!(STANDARD.encode(end.to_string()));
+        }
+        Ok(answer)
+    }
+}
+
+fn not_found(message: String) -> ApiError {
+    ApiError::new("ResourceNotFoundException", message)
+}
+
+fn in_use(message: String) -> ApiError {
+    ApiError::new("ResourceInUseException", message)
+}
+
+/// The names of a map, as a list.
+fn names<T>(map: &BTreeMap<String, T>) -> Vec<Value> {
+    map.keys().map(|name| json!(name)).collect()
+}
+
+/// Carries out an operation.
+pub(crate) fn call(request: &Request, region: &mut Region, iam: &Iam, chance: &mut Chance, now: Timestamp) -> Answer {
+    let operation = request.operation.name.as_str();
+    let token = request.parameters.get("clientRequestToken").and_then(Value::as_str);
+    let key = token.map(|token| (operation.to_owned(), token.to_owned()));
+    if let Some((parameters, answered)) = key.as_ref().and_then(|key| region.eks.tokens.get(key)) {
+        if *parameters == request.parameters {
+            return Ok(answered.clone());
+        }
+        let message = "The client request token was used with other parameters before";
+        return Err(ApiError::new("InvalidParameterException", message));
+    }
+    let mut call = Call { region, iam, chance, now, parameters: &request.parameters };
+    let answered = carry_out(&mut call, operation)?;
+    if let Some(key) = key {
+        call.region.eks.tokens.insert(key, (request.parameters.clone(), answered.clone()));
+    }
+    Ok(answered)
+}
+
+fn carry_out(call: &mut Call<'_>, operation: &str) -> Answer {
+    match operation {
+        "CreateCluster" => clusters::create(call),
+        "DescribeCluster" => Ok(json!({ "cluster": call.cluster()?.own.described() })),
+        "ListClusters" => call.page("clusters", &names(&call.region.eks.clusters)),
+        "UpdateClusterConfig" => clusters::update(call),
+        "DeleteCluster" => clusters::delete(call),
+        "CreateNodegroup" => nodegroups::create(call),
+        "DescribeNodegroup" => nodegroups::describe(call),
+        "ListNodegroups" => call.page("nodegroups", &names(&call.cluster()?.nodegroups)),
+        "UpdateNodegroupConfig" => nodegroups::update(call),
+        "DeleteNodegroup" => nodegroups::delete(call),
+        "CreateAddon" => addons::create(call),
+        "DescribeAddon" => addons::describe(call),
+        "ListAddons" => call.page("addons", &names(&call.cluster()?.addons)),
+        "UpdateAddon" => addons::update(call),
+        "DeleteAddon" => addons::delete(call),
+        "CreateAccessEntry" => access::create(call),
+        "DescribeAccessEntry" => access::describe(call),
+        "ListAccessEntries" => call.page("accessEntries", &names(&call.cluster()?.entries)),
+        "DeleteAccessEntry" => access::delete(call),
+        "AssociateAccessPolicy" => access::associate(call),
+        "DisassociateAccessPolicy" => access::disassociate(call),
+        "ListAssociatedAccessPolicies" => access::list_policies(call),
+        "CreatePodIdentityAssociation" => associations::create(call),
+        "DescribePodIdentityAssociation" => associations::describe(call),
+        "ListPodIdentityAssociations" => associations::list(call),
+        "UpdatePodIdentityAssociation" => associations::update(call),
+        "DeletePodIdentityAssociation" => associations::delete(call),
+        "DescribeUpdate" => updates::describe(call),
+        "DescribeClusterVersions" => versions::clusters(call),
+        "DescribeAddonVersions" => versions::addons(call),
+        "TagResource" => tags::tag(call),
+        "UntagResource" => tags::untag(call),
+        other => Err(ApiError::internal(format!("{other} is not emulated"))),
+    }
+}

@@ -1,0 +1,19 @@
+//! An emulated AWS that speaks the real protocols over HTTP, in any time: a virtual clock makes a quarter of an hour milliseconds.
+//!
+//! What the APIs take and give is read from excerpts of the official service models (`models/`); what they do is written from their
+//! documentation. Nothing is taken from the providers of this project, which do not know that this exists. Anything that the models
+//! have no place for is refused, in requests and in answers.
+
+mod account;
+mod autoscaling;
+mod ec2;
+mod eks;
+mod emulator;
+mod error;
+mod iam;
+mod model;
+mod quotas;
+mod sts;
+mod wire;
+
+pub use emulator::Emulator;

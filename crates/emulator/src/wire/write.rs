@@ -1,0 +1,213 @@
+//! Answers, in the protocol of their service.
+
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
+use serde_json::{Map, Value, json};
+
+use crate::error::ApiError;
+use crate::model::{Operation, Protocol, Reference, SERVICES, Service, ShapeKind};
+use crate::wire::Misunderstood;
+use crate::wire::xml::Element;
+
+/// Writes what an operation answers.
+pub(crate) fn answer(
+    model: &Service,
+    operation: &Operation,
+    value: &Value,
+    request_id: &str,
+) -> Result<Response<Body>, ApiError> {
+    let output = operation.output.as_ref();
+    match model.metadata.protocol {
+        Protocol::Json | Protocol::RestJson => {
+            let body = output.map_or(Ok(json!({})), |output| json(model, output, value, &operation.name))?;
+            let version = model.metadata.json_version.as_deref().unwrap_or("1.1");
+            let content_type = match model.metadata.protocol {
+                Protocol::Json => format!("application/x-amz-json-{version}"),
+                Protocol::Ec2 | Protocol::Query | Protocol::RestJson => "application/json".to_owned(),
+            };
+            Ok(respond(StatusCode::OK, &content_type, body.to_string(), request_id, None))
+        }
+        Protocol::Ec2 => {
+            let mut root = root(model, &format!("{}Response", operation.name));
+            root.leaf("requestId", request_id);
+            if let Some(output) = output {
+                write(model, output, value, &mut root, &operation.name)?;
+            }
+            Ok(respond(StatusCode::OK, "text/xml;charset=UTF-8", root.document(), request_id, None))
+        }
+        Protocol::Query => {
+            let mut root = root(model, &format!("{}Response", operation.name));
+            if let Some(output) = output {
+                let wrapper = output.result_wrapper.clone().unwrap_or_else(|| format!("{}Result", operation.name));
+                let mut result = Element::new(wrapper);
+                write(model, output, value, &mut result, &operation.name)?;
+                root.push(result);
+            }
+            let mut metadata = Element::new("ResponseMetadata");
+            metadata.leaf("RequestId", request_id);
+            root.push(metadata);
+            Ok(respond(StatusCode::OK, "text/xml", root.document(), request_id, None))
+        }
+    }
+}
+
+/// Writes why a request is not carried out.
+pub(crate) fn failure(failed: &Misunderstood, request_id: &str) -> Response<Body> {
+    let error = &failed.error;
+    let Some(model) = failed.service.map(|service| &SERVICES[service]) else {
+        let body = json!({ "__type": error.code, "message": error.message }).to_string();
+        return respond(status(error, None), "application/json", body, request_id, Some(&error.code));
+    };
+    let shape = failed.operation.and_then(|operation| model.error(operation, &error.code));
+    let status = status(error, shape.and_then(|shape| shape.error.as_ref()?.http_status_code));
+    match model.metadata.protocol {
+        Protocol::Json | Protocol::RestJson => {
+            let body = json!({ "__type": error.code, "message": error.message }).to_string();
+            respond(status, "application/json", body, request_id, Some(&error.code))
+        }
+        Protocol::Ec2 => {
+            let mut inner = Element::new("Error");
+            inner.leaf("Code", &error.code);
+            inner.leaf("Message", &error.message);
+            let mut errors = Element::new("Errors");
+            errors.push(inner);
+            let mut root = Element::new("Response");
+            root.push(errors);
+            root.leaf("RequestID", request_id);
+            respond(status, "text/xml;charset=UTF-8", root.document(), request_id, None)
+        }
+        Protocol::Query => {
+            let mut inner = Element::new("Error");
+            inner.leaf("Type", if status.is_server_error() { "Receiver" } else { "Sender" });
+            inner.leaf("Code", &error.code);
+            inner.leaf("Message", &error.message);
+            let mut root = root(model, "ErrorResponse");
+            root.push(inner);
+            root.leaf("RequestId", request_id);
+            respond(status, "text/xml", root.document(), request_id, None)
+        }
+    }
+}
+
+fn status(error: &ApiError, of_model: Option<u16>) -> StatusCode {
+    error.status.or(of_model).and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::BAD_REQUEST)
+}
+
+fn respond(
+    status: StatusCode,
+    content_type: &str,
+    body: String,
+    request_id: &str,
+    error: Option<&str>,
+) -> Response<Body> {
+    let mut response =
+        Response::builder().status(status).header("content-type", content_type).header("x-amzn-requestid", request_id);
+    if let Some(code) = error {
+        response = response.header("x-amzn-errortype", code);
+    }
+    // Every header value is a code or a content type of the models, which are plain ASCII.
+    response.body(Body::from(body)).expect("the parts of an answer are valid")
+}
+
+fn root(model: &Service, name: &str) -> Element {
+    let mut root = Element::new(name);
+    if let Some(namespace) = &model.metadata.xml_namespace {
+        root.attribute("xmlns", namespace);
+    }
+    root
+}
+
+/// Writes the members of a structure into `parent`.
+fn write(
+    model: &Service,
+    reference: &Reference,
+    value: &Value,
+    parent: &mut Element,
+    path: &str,
+) -> Result<(), ApiError> {
+    let ShapeKind::Structure { members, .. } = &model.shape(reference).kind else {
+        return Err(ApiError::internal(format!("{path}: not a structure")));
+    };
+    let found = value.as_object().ok_or_else(|| ApiError::internal(format!("{path}: {value} is no structure")))?;
+    for (name, part) in found {
+        let path = format!("{path}.{name}");
+        let member = members.get(name).ok_or_else(|| no_place(&path))?;
+        if !part.is_null() {
+            let written = member.location_name.as_deref().unwrap_or(name);
+            parent.push(element(model, member, part, written, &path)?);
+        }
+    }
+    Ok(())
+}
+
+fn element(model: &Service, reference: &Reference, value: &Value, name: &str, path: &str) -> Result<Element, ApiError> {
+    let mut element = Element::new(name);
+    match (&model.shape(reference).kind, value) {
+        (ShapeKind::Structure { .. }, _) => write(model, reference, value, &mut element, path)?,
+        (ShapeKind::List { member }, Value::Array(items)) => {
+            let name = member.location_name.as_deref().unwrap_or("member");
+            for item in items {
+                element.push(self::element(model, member, item, name, path)?);
+            }
+        }
+        (ShapeKind::Map { key, value: of_entry }, Value::Object(entries)) => {
+            for (name, part) in entries {
+                let mut entry = Element::new("entry");
+                entry.leaf(key.location_name.as_deref().unwrap_or("key"), name);
+                let written = of_entry.location_name.as_deref().unwrap_or("value");
+                entry.push(self::element(model, of_entry, part, written, path)?);
+                element.push(entry);
+            }
+        }
+        (kind, _) => element.text(text(kind, value, path)?),
+    }
+    Ok(element)
+}
+
+fn text(kind: &ShapeKind, value: &Value, path: &str) -> Result<String, ApiError> {
+    match (kind, value) {
+        (ShapeKind::Timestamp, Value::Number(number)) => {
+            let seconds = number.as_f64().unwrap_or_default();
+            let moment = jiff::Timestamp::from_duration(jiff::SignedDuration::from_secs_f64(seconds));
+            let moment = moment.map_err(|error| ApiError::internal(format!("{path}: {error}")))?;
+            Ok(format!("{moment:.3}"))
+        }
+        (ShapeKind::String | ShapeKind::Blob, Value::String(text)) => Ok(text.clone()),
+        (ShapeKind::Boolean, Value::Bool(_))
+        | (ShapeKind::Integer | ShapeKind::Long | ShapeKind::Double | ShapeKind::Float, Value::Number(_)) => {
+            Ok(value.to_string())
+        }
+        _ => Err(ApiError::internal(format!("{path}: {value} is not of the kind {kind:?}"))),
+    }
+}
+
+/// Takes a value over by its shape, so that nothing is said that the API cannot say.
+fn json(model: &Service, reference: &Reference, value: &Value, path: &str) -> Result<Value, ApiError> {
+    match (&model.shape(reference).kind, value) {
+        (ShapeKind::Structure { members, .. }, Value::Object(found)) => {
+            let mut written = Map::new();
+            for (name, part) in found {
+                let path = format!("{path}.{name}");
+                let member = members.get(name).ok_or_else(|| no_place(&path))?;
+                if !part.is_null() {
+                    let own = member.location_name.as_ref().unwrap_or(name);
+                    written.insert(own.clone(), json(model, member, part, &path)?);
+                }
+            }
+            Ok(Value::Object(written))
+        }
+        (ShapeKind::List { member }, Value::Array(items)) => {
+            items.iter().map(|item| json(model, member, item, path)).collect()
+        }
+        (ShapeKind::Map { value: member, .. }, Value::Object(entries)) => {
+            let entries = entries.iter().map(|(key, part)| Ok((key.clone(), json(model, member, part, path)?)));
+            entries.collect::<Result<Map<_, _>, ApiError>>().map(Value::Object)
+        }
+        (ShapeKind::Timestamp, Value::Number(_)) => Ok(value.clone()),
+        (kind, _) => text(kind, value, path).map(|_| value.clone()),
+    }
+}
+
+fn no_place(path: &str) -> ApiError {
+    ApiError::internal(format!("the model has no place for {path}"))
+}

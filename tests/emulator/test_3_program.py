@@ -1,0 +1,68 @@
+"""The program itself on the emulator: a whole life of a large cluster, and what an account says that has no place for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import REGION, Client
+
+CLUSTER = ["--profile", "large", "--provider", "eks", "--region", REGION, "--name", "demo"]
+
+
+@pytest.fixture
+def program(endpoint: str, tmp_path: Path) -> "Program":
+    return Program(endpoint, tmp_path)
+
+
+class Program:
+    """The program, with the emulated account and nothing else in its environment."""
+
+    def __init__(self, endpoint: str, home: Path) -> None:
+        self.environment = {
+            "HOME": str(home),
+            "PATH": os.defpath,
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+            "AWS_SECRET_ACCESS_KEY": "made-up",
+            # Time passes faster there than here.
+            "HOWSO_INFRA_ENGINE__POLL_INTERVAL_MAX": "1s",
+        }
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [os.environ["HOWSO_INFRA_BIN"], *arguments]
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=180)
+
+
+def test_a_large_cluster_comes_changes_and_goes(program: Program, emulated: Client) -> None:
+    up = ["up", *CLUSTER, "--until", "cloud", "--yes"]
+    made = program.run(*up)
+    assert made.returncode == 0, made.stderr
+    groups = emulated("eks").list_nodegroups(clusterName="demo")["nodegroups"]
+    assert groups == ["core-a", "core-b", "core-c", "worker"]
+    worker = emulated("eks").describe_nodegroup(clusterName="demo", nodegroupName="worker")["nodegroup"]
+    assert worker["scalingConfig"] == {"minSize": 0, "maxSize": 20, "desiredSize": 0}
+    assert worker["taints"] == [{"key": "howso.com/nodetype", "value": "worker", "effect": "NO_SCHEDULE"}]
+    tags = emulated("autoscaling").describe_tags()["Tags"]
+    assert any(tag["Key"].startswith("k8s.io/cluster-autoscaler/node-template/taint/") for tag in tags), tags
+
+    again = program.run(*up)
+    assert again.returncode == 0 and "nothing was changed" in again.stderr, again.stderr
+    fewer = program.run(*up, "--set", "workers.default.max=10", "--set", "deletion_protection=false")
+    assert fewer.returncode == 0 and "2 of 2 steps" in fewer.stderr, fewer.stderr
+
+    gone = program.run("down", *CLUSTER, "--force-workloads", "--yes", "demo")
+    assert gone.returncode == 0 and "nothing is left" in gone.stderr, gone.stderr
+    ec2 = emulated("ec2")
+    assert ec2.describe_vpcs()["Vpcs"] == ec2.describe_addresses()["Addresses"] == ec2.describe_network_interfaces()["NetworkInterfaces"] == []
+
+
+def test_an_account_without_room_is_told_before_anything_is_made(program: Program, emulated: Client) -> None:
+    for index in range(5):
+        emulated("ec2").create_vpc(CidrBlock=f"10.{index}.0.0/16")
+    refused = program.run("up", *CLUSTER, "--until", "cloud", "--yes")
+    assert refused.returncode == 6 and "VPC" in refused.stderr, refused.stderr
+    assert len(emulated("ec2").describe_vpcs()["Vpcs"]) == 5
+    assert emulated("ec2").describe_internet_gateways()["InternetGateways"] == []
