@@ -139,15 +139,37 @@ def test_killed_on_the_way_down(there: Cli, before: docker.Inventory, stage: str
     assert docker.inventory() == before
 
 
+def occupy(cli: Cli) -> None:
+    """Puts a pod on a worker that takes its time to leave, so that emptying the node takes a while."""
+    image = cli.images.get("BUSYBOX_IMAGE", "busybox:1.36")
+    stubborn = ["sh", "-c", "trap '' TERM; while true; do sleep 1; done"]
+    toleration = {"key": "howso.com/nodetype", "operator": "Exists"}
+    spec = {
+        "nodeSelector": {"howso-infra/pool": "worker"},
+        "tolerations": [toleration],
+        "terminationGracePeriodSeconds": 10,
+        "containers": [{"name": "main", "image": image, "imagePullPolicy": "IfNotPresent", "command": stubborn}],
+    }
+    labels = {"app": "stubborn"}
+    template = {"metadata": {"labels": labels}, "spec": spec}
+    deployment = {"replicas": 2, "selector": {"matchLabels": labels}, "template": template}
+    file = cli.home / "stubborn.json"
+    file.write_text(json.dumps({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "stubborn"}, "spec": deployment}))
+    cli.kubectl("apply", "--filename", str(file))
+    cli.kubectl("rollout", "status", "deployment/stubborn", "--timeout=60s")
+
+
 def test_killed_while_workers_come_and_go(there: Cli, before: docker.Inventory) -> None:
     more, fewer = ("core.nodes=1", "workers.default.local=2"), ("core.nodes=1", "workers.default.local=0")
     kill_at(there, up_arguments(there, more), lambda found: "k3d-local-worker-1" in found, also_k3d=True)
     up(there, more).expect(0)
     assert len(joined_nodes(there).workers) == 2
+    occupy(there)
     cordoned = lambda _: '"unschedulable": true' in there.kubectl("get", "nodes", "--output", "json")  # noqa: E731
     kill_at(there, up_arguments(there, fewer), cordoned, also_k3d=True)
     up(there, fewer).expect(0)
     assert joined_nodes(there).workers == []
+    there.kubectl("delete", "deployment", "stubborn")
     kill_at(there, up_arguments(there), lambda found: "k3d-local-worker-0" in found, also_k3d=True)
     up(there, fewer).expect(0)
     assert joined_nodes(there).workers == []
