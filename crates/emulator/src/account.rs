@@ -38,6 +38,21 @@ impl Account {
         Self { chance: Chance(ChaCha8Rng::seed_from_u64(seed)), iam: Iam::default(), regions: BTreeMap::new() }
     }
 
+    /// How many objects there are of each kind that a customer makes.
+    pub(crate) fn inventory(&mut self, now: Timestamp) -> BTreeMap<&'static str, usize> {
+        let names: Vec<String> = self.regions.keys().cloned().collect();
+        let mut counted = BTreeMap::new();
+        for name in names {
+            let (region, ..) = self.region(&name, now);
+            for (kind, count) in region.ec2.inventory().into_iter().chain(region.eks.inventory()) {
+                *counted.entry(kind).or_default() += count;
+            }
+        }
+        counted.insert("role", self.iam.count());
+        counted.retain(|_, count| *count > 0);
+        counted
+    }
+
     /// A region as it is at `now`, and what all regions share.
     pub(crate) fn region(&mut self, name: &str, now: Timestamp) -> (&mut Region, &Iam, &mut Chance) {
         let make = || Region {

@@ -1,17 +1,19 @@
 //! The emulated cloud, and its answers.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Response, Uri};
 use jiff::Timestamp;
-use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::account::Account;
 use crate::error::{Answer, ApiError};
+use crate::faults::{Call, Fault, Faults};
 use crate::wire::{self, Misunderstood, Request};
 use crate::{autoscaling, ec2, eks, iam, quotas, sts};
 
@@ -20,12 +22,28 @@ use crate::{autoscaling, ec2, eks, iam, quotas, sts};
 pub struct Emulator {
     time: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     account: Arc<Mutex<Account>>,
+    faults: Arc<Mutex<Faults>>,
 }
 
 impl Emulator {
     /// An empty account in which `time` tells the time, which never goes back. The same seed gives the same names and durations.
     pub fn new(time: impl Fn() -> Timestamp + Send + Sync + 'static, seed: u64) -> Self {
-        Self { time: Arc::new(time), account: Arc::new(Mutex::new(Account::new(seed))) }
+        Self { time: Arc::new(time), account: Arc::new(Mutex::new(Account::new(seed))), faults: Arc::default() }
+    }
+
+    /// Lets something go wrong with the mutating call of this number, counted from 0 over all services.
+    pub fn plan_fault(&self, call: usize, fault: Fault) {
+        lock(&self.faults).plan(call, fault);
+    }
+
+    /// The calls so far, in the order in which they came.
+    pub fn calls(&self) -> Vec<Call> {
+        lock(&self.faults).calls().to_vec()
+    }
+
+    /// How many objects there are of each kind that a customer makes, now.
+    pub fn inventory(&self) -> BTreeMap<&'static str, usize> {
+        lock(&self.account).inventory((self.time)())
     }
 
     /// Answers whoever connects to `listener`, until it is dropped.
@@ -68,16 +86,37 @@ async fn reply(
     body: Bytes,
 ) -> Response<Body> {
     let understood = wire::read(&method, &uri, &headers, &body);
-    // What a call has changed when it fails is as it would be: there is nothing to make whole.
-    let mut account = emulator.account.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut account = lock(&emulator.account);
     let request_id = request_id(&mut account);
-    let answered = understood.and_then(|request| {
-        let failed =
-            |error| Misunderstood { service: Some(request.service), operation: Some(request.operation), error };
-        let value: Value = emulator.carry_out(&request, &mut account).map_err(failed)?;
-        wire::answer(request.model(), request.operation, &value, &request_id).map_err(failed)
-    });
-    answered.unwrap_or_else(|failed| wire::failure(&failed, &request_id))
+    let request = match understood {
+        Ok(request) => request,
+        Err(failed) => return wire::failure(&failed, &request_id),
+    };
+    let failure = |error| {
+        let failed = Misunderstood { service: Some(request.service), operation: Some(request.operation), error };
+        wire::failure(&failed, &request_id)
+    };
+    let fault = lock(&emulator.faults).note(request.service, request.operation);
+    if fault.is_none_or(Fault::commits) {
+        let answered = emulator
+            .carry_out(&request, &mut account)
+            .and_then(|value| wire::answer(request.model(), request.operation, &value, &request_id));
+        if fault.is_none() {
+            return answered.unwrap_or_else(failure);
+        }
+    }
+    fault.and_then(|fault| fault.says(request.service)).map_or_else(broken_off, failure)
+}
+
+/// An answer that ends before it has begun: its body cannot be read, so the connection is broken.
+fn broken_off() -> Response<Body> {
+    let nothing = futures::stream::once(async { Err::<Bytes, _>(io::Error::from(io::ErrorKind::ConnectionReset)) });
+    Response::new(Body::from_stream(nothing))
+}
+
+/// What a call has changed when it fails is as it would be, so there is nothing to make whole.
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn request_id(account: &mut Account) -> String {

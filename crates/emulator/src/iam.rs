@@ -127,6 +127,11 @@ pub(crate) fn call(request: &Request, iam: &mut Iam, chance: &mut Chance, now: T
 }
 
 impl Iam {
+    /// How many roles there are.
+    pub(crate) fn count(&self) -> usize {
+        self.roles.len()
+    }
+
     /// Whether a role exists that a service may take on.
     pub(crate) fn trusts(&self, arn: &str, service: &str) -> bool {
         let role = self.roles.values().find(|role| role.value["Arn"] == *arn);

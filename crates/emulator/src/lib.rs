@@ -10,6 +10,7 @@ mod ec2;
 mod eks;
 mod emulator;
 mod error;
+mod faults;
 mod iam;
 mod model;
 mod quotas;
@@ -17,3 +18,4 @@ mod sts;
 mod wire;
 
 pub use emulator::Emulator;
+pub use faults::{Call, Fault};

@@ -51,7 +51,7 @@ impl Registry {
     fn with_builtin(self) -> Self {
         let registry = self;
         #[cfg(feature = "eks")]
-        let registry = registry.with(Arc::new(howso_infra_eks::EksFactory));
+        let registry = registry.with(Arc::new(howso_infra_eks::EksFactory::default()));
         #[cfg(feature = "k3d")]
         let registry = registry.with(Arc::new(howso_infra_k3d::K3dFactory));
         registry

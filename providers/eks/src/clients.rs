@@ -28,6 +28,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest time in which credentials are found, as long as every SDK of AWS has for it.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Where an emulated AWS answers, instead of AWS.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoint(pub(crate) String);
+
 /// The services that are called. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub(crate) struct Clients {
@@ -45,8 +49,8 @@ pub(crate) struct Clients {
 impl Clients {
     /// Prepares the clients by the standard AWS chain (environment, profiles, SSO, web identity, container, IMDS) and the
     /// standard endpoint variables. Reads files and the environment as every AWS tool does, and sends no request.
-    pub(crate) async fn open(spec: &ClusterSpec) -> Self {
-        let config = aws_config::defaults(BehaviorVersion::latest())
+    pub(crate) async fn open(spec: &ClusterSpec, endpoint: Option<&Endpoint>) -> Self {
+        let loader = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(spec.location.as_str().to_owned()))
             // The engine has the only retry policy.
             .retry_config(RetryConfig::disabled())
@@ -56,9 +60,15 @@ impl Clients {
             // Bodies are small, and the operation timeout already bounds a silent server.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .http_client(http_client())
-            .app_name(AppName::new("howso-infra").expect("the name has only letters and a hyphen"))
-            .load()
-            .await;
+            .app_name(AppName::new("howso-infra").expect("the name has only letters and a hyphen"));
+        let loader = match endpoint {
+            Some(Endpoint(url)) => {
+                let nobody = Credentials::new("emulated", "emulated", None, None, "emulated");
+                loader.endpoint_url(url).credentials_provider(nobody)
+            }
+            None => loader,
+        };
+        let config = loader.load().await;
         let profile = std::env::var("AWS_PROFILE").ok().filter(|profile| !profile.is_empty());
         Self { profile, ..Self::new(&config) }
     }

@@ -12,7 +12,7 @@ use howso_infra_core::{
     Plan, Progress, Provider, ProviderError, ProviderFactory, Scope, Submitted, Ticket,
 };
 
-use crate::clients::Clients;
+use crate::clients::{Clients, Endpoint};
 use crate::context::{ObserveContext, Wanted};
 use crate::options::EksOptions;
 use crate::{access, audit, connector, graph, inside, kinds, observe, poll, preflight, submit, survey};
@@ -21,8 +21,18 @@ use crate::{access, audit, connector, graph, inside, kinds, observe, poll, prefl
 const NAME: &str = "eks";
 
 /// Opens [`EksProvider`]s: the line of EKS in a program's registry of providers.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct EksFactory;
+#[derive(Clone, Debug, Default)]
+pub struct EksFactory {
+    endpoint: Option<Endpoint>,
+}
+
+impl EksFactory {
+    /// EKS at an address of its own instead of those that the environment says, with credentials that mean nothing: an AWS that
+    /// somebody else emulates.
+    pub fn at(endpoint_url: impl Into<String>) -> Self {
+        Self { endpoint: Some(Endpoint(endpoint_url.into())) }
+    }
+}
 
 #[async_trait]
 impl ProviderFactory for EksFactory {
@@ -36,7 +46,7 @@ impl ProviderFactory for EksFactory {
 
     async fn open(&self, spec: &ClusterSpec, _state_dir: &Utf8Path) -> Result<Arc<dyn Provider>, OpenError> {
         let options = EksOptions::from_spec(spec)?;
-        let clients = Clients::open(spec).await;
+        let clients = Clients::open(spec, self.endpoint.as_ref()).await;
         let backend = Arc::new(EksBackend { clients, spec: spec.clone(), options });
         Ok(Arc::new(EksProvider { backend }))
     }

@@ -169,6 +169,13 @@ impl Ec2 {
         gateways::finish_deletions(self, now);
     }
 
+    /// How many objects there are of each kind. A NAT gateway that is deleted is only remembered.
+    pub(crate) fn inventory(&self) -> Vec<(&'static str, usize)> {
+        let is_there = |object: &Object| object.text("State") != "deleted";
+        let count = |kind: Kind| self.all(kind).filter(|(_, object)| is_there(object)).count();
+        Kind::ALL.into_iter().map(|kind| (kind.names().0, count(kind))).collect()
+    }
+
     pub(crate) fn all(&self, kind: Kind) -> impl Iterator<Item = (&String, &Object)> {
         self.objects.get(&kind).into_iter().flatten()
     }

@@ -116,6 +116,18 @@ impl Object {
 }
 
 impl Eks {
+    /// How many objects there are of each kind.
+    pub(crate) fn inventory(&self) -> [(&'static str, usize); 5] {
+        let sum = |count: fn(&Cluster) -> usize| self.clusters.values().map(count).sum();
+        [
+            ("cluster", self.clusters.len()),
+            ("node group", sum(|cluster| cluster.nodegroups.len())),
+            ("add-on", sum(|cluster| cluster.addons.len())),
+            ("access entry", sum(|cluster| cluster.entries.len())),
+            ("pod identity association", sum(|cluster| cluster.associations.len())),
+        ]
+    }
+
     fn cluster(&self, name: &str) -> Result<&Cluster, ApiError> {
         self.clusters.get(name).ok_or_else(|| not_found(format!("No cluster found for name: {name}.")))
     }
