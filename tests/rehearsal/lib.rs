@@ -2,13 +2,12 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::sync::Mutex;
 
 use howso_infra::core::plan::Replacement;
 use howso_infra::core::spec::{Layers, embedded_profile, resolve};
 use howso_infra::engine::{Clock, Moment, VirtualClock};
 use howso_infra::interrupt::Interrupts;
-use howso_infra::{Event, Finished, Goal, Registry, Session, Stage, Surroundings};
+use howso_infra::{Finished, Goal, Registry, Session, Stage, Surroundings};
 use howso_infra_eks::EksFactory;
 use howso_infra_emulator::Emulator;
 use tokio::net::TcpListener;
@@ -23,8 +22,6 @@ pub struct Rehearsal {
     clock: VirtualClock,
     endpoint: String,
     state: tempfile::TempDir,
-    /// What was told, each with the virtual time at which it was.
-    told: Arc<Mutex<Vec<String>>>,
 }
 
 impl Rehearsal {
@@ -36,7 +33,7 @@ impl Rehearsal {
         let time = clock.clone();
         let emulator = Emulator::new(move || time.wall(), seed);
         tokio::spawn(emulator.clone().serve(listener));
-        Ok(Self { emulator, clock, endpoint, state: tempfile::tempdir()?, told: Arc::default() })
+        Ok(Self { emulator, clock, endpoint, state: tempfile::tempdir()? })
     }
 
     /// How many calls there were that change something.
@@ -47,11 +44,6 @@ impl Rehearsal {
     /// How much virtual time has passed.
     pub fn passed(&self) -> std::time::Duration {
         self.clock.now().since(Moment::START)
-    }
-
-    /// What was told, in order.
-    pub fn told(&self) -> Vec<String> {
-        self.told.lock().map(|told| told.clone()).unwrap_or_default()
     }
 
     /// Opens the cluster `demo` with a profile and what `settings` (`key=value`) say beyond it.
@@ -66,13 +58,7 @@ impl Rehearsal {
         let state_dir = self.state.path().to_path_buf().try_into()?;
         let surroundings = Surroundings { state_dir, host: "rehearsal".to_owned(), process_id: 1 };
         let session = Session::open(spec, &registry, surroundings).await?.until(Stage::Cloud);
-        let (told, clock) = (Arc::clone(&self.told), self.clock.clone());
-        let observer = move |event: &Event| {
-            if let Ok(mut told) = told.lock() {
-                told.push(format!("{:?} {event:?}", clock.now()));
-            }
-        };
-        Ok(session.on_event(Arc::new(observer)).with_clock(Arc::new(self.clock.clone())))
+        Ok(session.with_clock(Arc::new(self.clock.clone())))
     }
 
     /// Carries a command out, as far as it goes.

@@ -87,6 +87,11 @@ impl Chance {
         letters
     }
 
+    /// An identifier such as AWS writes: 8-4-4-4-12 letters.
+    pub(crate) fn uuid(&mut self) -> String {
+        [8, 4, 4, 4, 12].map(|length| self.letters(length)).join("-")
+    }
+
     /// A number below `end`.
     pub(crate) fn below(&mut self, end: u32) -> u32 {
         // The tiny preference for small numbers is nobody's concern here.

@@ -87,7 +87,7 @@ async fn reply(
 ) -> Response<Body> {
     let understood = wire::read(&method, &uri, &headers, &body);
     let mut account = lock(&emulator.account);
-    let request_id = request_id(&mut account);
+    let request_id = account.chance.uuid();
     let request = match understood {
         Ok(request) => request,
         Err(failed) => return wire::failure(&failed, &request_id),
@@ -117,9 +117,4 @@ fn broken_off() -> Response<Body> {
 /// What a call has changed when it fails is as it would be, so there is nothing to make whole.
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn request_id(account: &mut Account) -> String {
-    let mut part = |length| account.chance.letters(length);
-    [part(8), part(4), part(4), part(4), part(12)].join("-")
 }

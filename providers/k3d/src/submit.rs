@@ -21,8 +21,6 @@ use crate::program::Program;
 
 /// In a ticket: the command inside the server that is waited for.
 pub(crate) const COMMAND: &str = "command";
-/// In a ticket: that a start is waited for.
-pub(crate) const STARTED: &str = "started";
 /// In a ticket: the node whose images are waited for.
 pub(crate) const IMPORTED: &str = "imported";
 
@@ -153,9 +151,7 @@ impl Submitting<'_> {
             self.docker.write_files(name, &files).await?;
             self.docker.start_container(name).await?;
         }
-        let mut context = self.start_import(name, attributes);
-        context.insert(STARTED.to_owned(), Value::Bool(true));
-        Ok(accepted(operation, name, context))
+        Ok(accepted(operation, name, self.start_import(name, attributes)))
     }
 
     /// Begins to give a node its images, and returns what tells a ticket so.

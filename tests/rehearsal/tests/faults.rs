@@ -38,11 +38,20 @@ async fn calm() -> Result<Calm, Failure> {
     Ok(Calm { up, down: rehearsal.mutating_calls() - up, there })
 }
 
-/// Repeats a command until it is done.
-async fn converge(rehearsal: &Rehearsal, goal: Goal, what: &str) -> Result<usize, Failure> {
+/// Repeats a command until it is done. After no run is there more of anything than after a calm one: a duplicate that a later run
+/// finds and removes was made all the same.
+async fn converge(
+    rehearsal: &Rehearsal,
+    goal: Goal,
+    calm: &BTreeMap<&'static str, usize>,
+    what: &str,
+) -> Result<usize, Failure> {
     let mut last = String::new();
     for repetition in 0..=REPETITIONS_MAX {
         let finished = run(rehearsal, goal).await?;
+        for (kind, count) in rehearsal.emulator.inventory() {
+            assert!(calm.get(kind).is_some_and(|calm| count <= *calm), "{what}: {count} of {kind}");
+        }
         if is_done(&finished) {
             return Ok(repetition);
         }
@@ -60,11 +69,12 @@ fn at_every_call(fault: Fault) -> Result<(), Failure> {
         for call in 0..calm.up.max(calm.down) {
             let rehearsal = Rehearsal::new(SEED).await?;
             rehearsal.emulator.plan_fault(call, fault);
-            repeated += converge(&rehearsal, UP, &format!("{fault:?} at call {call} of up")).await?;
+            repeated += converge(&rehearsal, UP, &calm.there, &format!("{fault:?} at call {call} of up")).await?;
             assert_eq!(rehearsal.emulator.inventory(), calm.there, "{fault:?} at call {call} of up");
             if call < calm.down {
                 rehearsal.emulator.plan_fault(rehearsal.mutating_calls() + call, fault);
-                repeated += converge(&rehearsal, Goal::Down, &format!("{fault:?} at call {call} of down")).await?;
+                repeated +=
+                    converge(&rehearsal, Goal::Down, &calm.there, &format!("{fault:?} at call {call} of down")).await?;
                 assert_eq!(rehearsal.emulator.inventory(), BTreeMap::new(), "{fault:?} at call {call} of down");
             }
         }

@@ -31,7 +31,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Answer {
 }
 
 fn entry(call: &mut Call<'_>, cluster: &str, principal: &str) -> Entry {
-    let id = call.uuid();
+    let id = call.chance.uuid();
     let kind = if principal.contains(":user/") { "user" } else { "role" };
     let short = principal.rsplit('/').next().unwrap_or_default();
     let arn = call.arn("access-entry", &format!("{cluster}/{kind}/{ACCOUNT_ID}/{short}/{id}"));

@@ -33,9 +33,8 @@ pub(super) fn create(call: &mut Call<'_>) -> Answer {
             return Err(ApiError::new("InvalidParameterException", message));
         }
     };
-    let arns: Vec<Value> = Vec::new();
     let mut value = call.given(&["serviceAccountRoleArn", "configurationValues"]);
-    let id = call.uuid();
+    let id = call.chance.uuid();
     let described = json!({
         "addonName": name,
         "clusterName": cluster_name,
@@ -46,7 +45,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Answer {
         "createdAt": seconds(call.now),
         "modifiedAt": seconds(call.now),
         "tags": call.parameters.get("tags").cloned().unwrap_or_else(|| json!({})),
-        "podIdentityAssociations": arns,
+        "podIdentityAssociations": [],
     });
     if let Value::Object(described) = described {
         value.extend(described);

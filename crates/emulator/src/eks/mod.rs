@@ -206,12 +206,6 @@ impl Call<'_> {
         format!("arn:aws:eks:{}:{ACCOUNT_ID}:{kind}/{rest}", self.region.name)
     }
 
-    /// An identifier such as AWS writes: 8-4-4-4-12 letters.
-    fn uuid(&mut self) -> String {
-        let mut part = |length| self.chance.letters(length);
-        [part(8), part(4), part(4), part(4), part(12)].join("-")
-    }
-
     /// Members of the request, as they are, under the same names.
     fn given(&self, names: &[&str]) -> Map<String, Value> {
         let given = names.iter().filter_map(|name| Some(((*name).to_owned(), self.parameters.get(*name)?.clone())));

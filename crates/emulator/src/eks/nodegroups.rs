@@ -44,7 +44,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Answer {
     }
     let scaling = scaling(call.parameters.get("scalingConfig").unwrap_or(&Value::Null), None)?;
     let or = |name: &str, usual: Value| call.parameters.get(name).cloned().unwrap_or(usual);
-    let id = call.uuid();
+    let id = call.chance.uuid();
     let group = format!("eks-{name}-{id}");
     let described = json!({
         "nodegroupArn": call.arn("nodegroup", &format!("{cluster_name}/{name}/{id}")),

@@ -10,7 +10,7 @@ use crate::wire::seconds;
 
 /// A new update that takes about `median_secs`, and when it is done.
 pub(super) fn new(call: &mut Call<'_>, kind: &str, parameters: &[Value], median_secs: f64) -> (Object, Timestamp) {
-    let id = call.uuid();
+    let id = call.chance.uuid();
     let done = after(call.now, call.chance.duration(median_secs, 0.3));
     let mut update = Object::new(json!({
         "id": id,
