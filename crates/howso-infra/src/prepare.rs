@@ -76,7 +76,7 @@ impl Session {
                 let facts = self.reading(async || self.provider.survey(&observation).await).await?;
                 let graph = self.with_inside(self.provider.graph(&self.spec, &facts)?, &facts)?;
                 if let Some(kubernetes) = &self.kubernetes {
-                    let checks = kubernetes.check(&graph, &observation).await;
+                    let checks = self.check(kubernetes, &graph, &observation).await?;
                     observation.merge(checks);
                 }
                 (facts, graph)

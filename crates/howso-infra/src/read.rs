@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use futures::future::try_join_all;
-use howso_infra_core::{DeploymentId, Observation, ProviderError, Scope, ScopeKinds};
+use howso_infra_core::{DeploymentId, Graph, Observation, ProviderError, Scope, ScopeKinds};
 use howso_infra_engine::ReadRetries;
+use howso_infra_kubernetes::KubernetesBackend;
 
 use crate::event::Event;
 use crate::{Error, Session};
@@ -42,6 +43,24 @@ impl Session {
                 Ok(answer) => return Ok(answer),
                 Err(failure) if self.wait_to_read(&mut retries, &failure).await => {}
                 Err(failure) => return Err(failure.into()),
+            }
+        }
+    }
+
+    /// Looks at the checks of `graph`, and again while one cannot be looked at for a reason that passes.
+    pub(crate) async fn check(
+        &self,
+        kubernetes: &KubernetesBackend,
+        graph: &Graph,
+        observation: &Observation,
+    ) -> Result<Observation, Error> {
+        let mut retries = self.read_retries()?;
+        loop {
+            let checks = kubernetes.check(graph, observation).await;
+            match passing_gaps(&checks) {
+                (_, Some(failure)) if self.wait_to_read(&mut retries, &failure).await => {}
+                // Gaps that stay are for the plan to deal with.
+                (_, Some(_) | None) => return Ok(checks),
             }
         }
     }

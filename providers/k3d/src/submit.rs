@@ -168,13 +168,13 @@ impl Submitting<'_> {
     /// Moves the pods of a node elsewhere and takes it out of the cluster, by `kubectl` inside the server.
     async fn drain_node(&self, operation: &Operation, name: &str) -> Result<Submitted, ProviderError> {
         let server = self.server("docker:ExecStart").await?;
-        // A node that Kubernetes does not know has nothing to move. Pods that no controller would make again are not deleted.
-        // One that cannot be emptied takes pods again.
+        // A node that Kubernetes does not know has nothing to move. It may go while it is emptied: the drain of a run that
+        // died goes on inside the server. Pods that no controller would make again are not deleted. A node that cannot be
+        // emptied takes pods again.
         let script = format!(
-            "node=$(kubectl get node {name} --ignore-not-found --output name) && \
-             if [ -n \"$node\" ]; then \
-             kubectl drain {name} --ignore-daemonsets --delete-emptydir-data --timeout=10m && kubectl delete node {name} || \
-             {{ kubectl uncordon {name}; exit 1; }}; fi"
+            "gone() {{ node=$(kubectl get node {name} --ignore-not-found --output name) && [ -z \"$node\" ]; }}; \
+             gone || {{ kubectl drain {name} --ignore-daemonsets --delete-emptydir-data --timeout=10m && \
+             kubectl delete node {name} --ignore-not-found; }} || gone || {{ kubectl uncordon {name}; exit 1; }}"
         );
         let script = format!("({script}) > {DRAIN_OUTPUT}-{name} 2>&1");
         let command = self.docker.start_command(&server, &["sh", "-c", &script]).await?;
