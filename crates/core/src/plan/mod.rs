@@ -144,6 +144,14 @@ impl Action {
             Self::Delete { .. } | Self::AwaitGone { .. } => OperationVerb::Delete,
         }
     }
+
+    /// Whether the call was sent before, so that nothing is left but to wait for its end.
+    pub fn is_wait(&self) -> bool {
+        match self {
+            Self::AwaitReady { .. } | Self::AwaitGone { .. } => true,
+            Self::Create { .. } | Self::Update { .. } | Self::Delete { .. } => false,
+        }
+    }
 }
 
 /// What was decided about one resource.

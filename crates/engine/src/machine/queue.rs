@@ -27,9 +27,15 @@ impl<'a> RunState<'a> {
             matches!(state.phase, Phase::Ready)
                 && state.step.lane.as_ref().is_none_or(|lane| !self.lanes.contains(lane))
         };
-        let ready = self.steps.values().filter(can_start).map(|state| state.step.id);
+        // What an earlier run began has its lane already: whoever else started in it would be refused.
+        let has_lane = |state: &StepState<'a>| state.step.lane.is_some() && state.step.action.is_wait();
+        let ready = self.steps.values().filter(can_start);
         // Among equals the first of the plan.
-        ready.rev().max_by(|left, right| self.remaining_secs[left].total_cmp(&self.remaining_secs[right]))
+        let first = ready.rev().max_by(|left, right| {
+            let remaining_secs = |state: &StepState<'a>| self.remaining_secs[&state.step.id];
+            has_lane(left).cmp(&has_lane(right)).then_with(|| remaining_secs(left).total_cmp(&remaining_secs(right)))
+        });
+        first.map(|state| state.step.id)
     }
 
     fn start(&mut self, now: Moment, id: StepId) {

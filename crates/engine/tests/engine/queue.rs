@@ -1,9 +1,10 @@
 //! The order in which steps start.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use howso_infra_core::StepId;
-use howso_infra_engine::Event;
+use howso_infra_engine::{Clock, Event};
 
 use crate::support::block_on;
 use crate::support::cases::{Calm, Case};
@@ -89,6 +90,24 @@ fn steps_of_one_lane_never_overlap() {
             }
         }
         assert_eq!(seen, 3, "the cluster and two add-ons");
+    });
+}
+
+#[test]
+fn what_an_earlier_run_began_keeps_its_lane() {
+    block_on(async {
+        let world = World::new();
+        world.command(Goal::Up(&first())).await;
+        let (begun, missing) = (id("addon", "net"), id("addon", "dns"));
+        let soon = world.clock.now() + Duration::from_secs(45);
+        {
+            let mut state = world.cloud.lock();
+            state.things.retain(|_, thing| thing.resource != missing);
+            state.things.values_mut().find(|thing| thing.resource == begun).unwrap().busy_until = soon;
+        }
+        let ran = world.command(Goal::Up(&first())).await;
+        assert!(ran.outcome.is_complete(), "{:?}", ran.outcome.failures);
+        assert_eq!(world.cloud.lock().violations, Vec::<String>::new());
     });
 }
 
