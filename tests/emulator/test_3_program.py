@@ -59,6 +59,29 @@ def test_a_large_cluster_comes_changes_and_goes(program: Program, emulated: Clie
     assert ec2.describe_vpcs()["Vpcs"] == ec2.describe_addresses()["Addresses"] == ec2.describe_network_interfaces()["NetworkInterfaces"] == []
 
 
+def test_versions_rise_one_by_one_and_nodes_follow_the_control_plane(program: Program, emulated: Client) -> None:
+    eks = emulated("eks")
+    up = ["up", "--profile", "small", "--provider", "eks", "--region", REGION, "--name", "demo", "--until", "cloud", "--yes", "--set"]
+    versions = lambda: {  # noqa: E731
+        eks.describe_cluster(name="demo")["cluster"]["version"],
+        *(eks.describe_nodegroup(clusterName="demo", nodegroupName=name)["nodegroup"]["version"] for name in groups),
+    }
+    assert program.run(*up, "kubernetes.version=1.32").returncode == 0
+    groups = eks.list_nodegroups(clusterName="demo")["nodegroups"]
+    assert versions() == {"1.32"}
+
+    for version, says in [("1.31", "from 1.32 to 1.31"), ("1.34", "from 1.32 to 1.34"), ("1.99", "unsupported"), ("1.32", "already")]:
+        with pytest.raises(eks.exceptions.InvalidParameterException, match=says):
+            eks.update_cluster_version(name="demo", version=version)
+    with pytest.raises(eks.exceptions.InvalidParameterException, match="the cluster's"):
+        eks.update_nodegroup_version(clusterName="demo", nodegroupName=groups[0], version="1.33")
+
+    risen = program.run(*up, "kubernetes.version=1.33")
+    assert risen.returncode == 0 and versions() == {"1.33"}, risen.stderr
+    again = program.run(*up, "kubernetes.version=1.33")
+    assert again.returncode == 0 and "nothing was changed" in again.stderr, again.stderr
+
+
 def test_an_account_without_room_is_told_before_anything_is_made(program: Program, emulated: Client) -> None:
     for index in range(5):
         emulated("ec2").create_vpc(CidrBlock=f"10.{index}.0.0/16")

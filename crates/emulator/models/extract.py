@@ -95,7 +95,9 @@ OPERATIONS: dict[str, list[str]] = {
         "UntagResource",
         "UpdateAddon",
         "UpdateClusterConfig",
+        "UpdateClusterVersion",
         "UpdateNodegroupConfig",
+        "UpdateNodegroupVersion",
         "UpdatePodIdentityAssociation",
     ],
     "iam": [

@@ -15,6 +15,9 @@ use crate::wire::seconds;
 /// The tag of what EKS makes for a cluster.
 const OWNER_TAG: &str = "aws:eks:cluster-name";
 
+/// How long a control plane takes to the next version: an assumption within what the user guide calls "several minutes".
+const UPGRADE_SECS: f64 = 540.0;
+
 pub(super) fn create(call: &mut Call<'_>) -> Answer {
     let name = call.text("name").to_owned();
     if call.region.eks.clusters.contains_key(&name) {
@@ -187,6 +190,32 @@ pub(super) fn update(call: &mut Call<'_>) -> Answer {
     }
     let (update, done) = updates::new(call, kind, &parameters, 45.0);
     becomes.insert("status".to_owned(), json!("ACTIVE"));
+    let cluster = call.cluster_mut()?;
+    cluster.own.set("status", "UPDATING");
+    cluster.own.change = Some((done, Change::Becomes(becomes)));
+    Ok(updates::keep(cluster, update))
+}
+
+/// To the next version of Kubernetes: none is skipped, and there is no way back
+/// (<https://docs.aws.amazon.com/eks/latest/userguide/update-cluster.html>).
+pub(super) fn update_version(call: &mut Call<'_>) -> Answer {
+    let cluster = call.active_cluster()?;
+    let (from, to) = (cluster.own.text("version"), call.text("version"));
+    let invalid = |message: String| Err(ApiError::new("InvalidParameterException", message));
+    match versions::distance(from, to) {
+        None => return invalid(format!("unsupported Kubernetes version {to}")),
+        Some(0) => return invalid(format!("Cluster is already at version {to}")),
+        Some(1) => {}
+        Some(_) => return invalid(format!("Unsupported Kubernetes minor version update from {from} to {to}")),
+    }
+    let becomes = Map::from_iter([
+        ("version".to_owned(), json!(to)),
+        ("platformVersion".to_owned(), json!("eks.1")),
+        ("status".to_owned(), json!("ACTIVE")),
+    ]);
+    let parameters =
+        [json!({ "type": "Version", "value": to }), json!({ "type": "PlatformVersion", "value": "eks.1" })];
+    let (update, done) = updates::new(call, "VersionUpdate", &parameters, UPGRADE_SECS);
     let cluster = call.cluster_mut()?;
     cluster.own.set("status", "UPDATING");
     cluster.own.change = Some((done, Change::Becomes(becomes)));

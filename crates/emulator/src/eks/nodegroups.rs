@@ -4,9 +4,14 @@ use serde_json::{Map, Value, json};
 
 use crate::account::after;
 use crate::autoscaling::AutoScaling;
-use crate::eks::{Call, Change, Object, in_use, not_found, updates};
+use crate::eks::{Call, Change, Object, in_use, not_found, updates, versions};
 use crate::error::{Answer, ApiError};
 use crate::wire::seconds;
+
+/// How long a group without nodes takes to get another version, and how much longer with each node: assumptions, no published
+/// measurement was found.
+const ROLL_SECS: f64 = 90.0;
+const NODE_SECS: f64 = 180.0;
 
 pub(super) fn create(call: &mut Call<'_>) -> Answer {
     let cluster = call.active_cluster()?;
@@ -49,7 +54,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Answer {
     let described = json!({
         "nodegroupArn": call.arn("nodegroup", &format!("{cluster_name}/{name}/{id}")),
         "version": or("version", json!(version)),
-        "releaseVersion": or("releaseVersion", json!(format!("{version}.0-20261101"))),
+        "releaseVersion": or("releaseVersion", json!(versions::release(&version))),
         "createdAt": seconds(call.now),
         "modifiedAt": seconds(call.now),
         "status": "CREATING",
@@ -108,11 +113,17 @@ fn find_mut<'a>(call: &'a mut Call<'_>) -> Result<&'a mut Object, ApiError> {
     call.cluster_mut()?.nodegroups.get_mut(&name).ok_or(missing)
 }
 
-pub(super) fn update(call: &mut Call<'_>) -> Answer {
+/// The node group that the call names, if it takes changes.
+fn find_active<'a>(call: &'a Call<'_>) -> Result<&'a Object, ApiError> {
     let group = find(call)?;
-    if group.status() != "ACTIVE" {
-        return Err(in_use(format!("Nodegroup cannot be updated as it is currently {}", group.status())));
+    match group.status() {
+        "ACTIVE" => Ok(group),
+        status => Err(in_use(format!("Nodegroup cannot be updated as it is currently {status}"))),
     }
+}
+
+pub(super) fn update(call: &mut Call<'_>) -> Answer {
+    let group = find_active(call)?;
     let mut becomes = Map::new();
     let mut parameters = Vec::new();
     let mut tell = |name: &str, value: &Value| parameters.push(json!({ "type": name, "value": value.to_string() }));
@@ -162,13 +173,55 @@ pub(super) fn update(call: &mut Call<'_>) -> Answer {
     if let Some(scaling) = becomes.get("scalingConfig") {
         call.region.autoscaling.resize(&autoscaling_group, scaling);
     }
-    let (update, done) = updates::new(call, "ConfigUpdate", &parameters, 15.0);
+    begin_update(call, "ConfigUpdate", &parameters, becomes, 15.0)
+}
+
+/// Lets the group become what is wanted after about `median_secs`.
+fn begin_update(
+    call: &mut Call<'_>,
+    kind: &str,
+    parameters: &[Value],
+    mut becomes: Map<String, Value>,
+    median_secs: f64,
+) -> Answer {
+    let (update, done) = updates::new(call, kind, parameters, median_secs);
     becomes.insert("status".to_owned(), json!("ACTIVE"));
     becomes.insert("modifiedAt".to_owned(), json!(seconds(call.now)));
     let group = find_mut(call)?;
     group.set("status", "UPDATING");
     group.change = Some((done, Change::Becomes(becomes)));
     Ok(updates::keep(call.cluster_mut()?, update))
+}
+
+/// Replaces the nodes by those of another version of Kubernetes or of the launch template. A version that is not given is the
+/// present one, with its newest image.
+pub(super) fn update_version(call: &mut Call<'_>) -> Answer {
+    let group = find_active(call)?;
+    let invalid = |message: String| ApiError::new("InvalidParameterException", message);
+    let present = group.text("version");
+    let version = call.parameters.get("version").and_then(Value::as_str).unwrap_or(present);
+    let cluster = call.cluster()?.own.text("version");
+    let fits = |from: &str, to: &str| versions::distance(from, to).is_some_and(|distance| distance >= 0);
+    if !fits(present, version) || !fits(version, cluster) {
+        let message = format!("Version {version} is not from {present}, the present one, to {cluster}, the cluster's");
+        return Err(invalid(message));
+    }
+    let release = call.parameters.get("releaseVersion").cloned().unwrap_or_else(|| json!(versions::release(version)));
+    let mut parameters =
+        vec![json!({ "type": "Version", "value": version }), json!({ "type": "ReleaseVersion", "value": release })];
+    let mut becomes = Map::from_iter([("version".to_owned(), json!(version)), ("releaseVersion".to_owned(), release)]);
+    if let Some(wanted) = call.parameters.get("launchTemplate") {
+        let present = group.value.get("launchTemplate").map(|template| &template["id"]);
+        let found = call.region.ec2.launch_template(wanted).filter(|template| present == Some(&template["id"]));
+        let other = || invalid("A node group keeps its launch template; only its version changes".to_owned());
+        let template = found.ok_or_else(other)?;
+        for (name, told) in [("name", "LaunchTemplateName"), ("version", "LaunchTemplateVersion")] {
+            parameters.push(json!({ "type": told, "value": template[name] }));
+        }
+        becomes.insert("launchTemplate".to_owned(), template);
+    }
+    let nodes = group.value["scalingConfig"]["desiredSize"].as_f64().unwrap_or_default();
+    begin_update(call, "VersionUpdate", &parameters, becomes, ROLL_SECS + nodes * NODE_SECS)
 }
 
 pub(super) fn delete(call: &mut Call<'_>) -> Answer {

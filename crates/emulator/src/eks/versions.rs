@@ -32,6 +32,20 @@ const ADDONS: [(&str, &str, bool); 6] = [
 /// 2100-01-01.
 const FAR_AWAY_SECS: u64 = 4_102_444_800;
 
+/// How many minor versions `to` is after `from`; [`None`] when one of them is not offered.
+pub(super) fn distance(from: &str, to: &str) -> Option<i64> {
+    let place = |wanted: &str| {
+        let place = KUBERNETES.iter().position(|(version, _)| *version == wanted)?;
+        i64::try_from(place).ok()
+    };
+    Some(place(from)? - place(to)?)
+}
+
+/// The newest image of nodes of a version of Kubernetes.
+pub(super) fn release(kubernetes: &str) -> String {
+    format!("{kubernetes}.0-20261101")
+}
+
 /// The version of an add-on for a version of Kubernetes.
 pub(super) fn addon(name: &str, kubernetes: &str) -> Option<String> {
     ADDONS.iter().any(|(known, ..)| *known == name).then(|| format!("v{kubernetes}.0-eksbuild.1"))
