@@ -1,5 +1,5 @@
-//! One fault at every mutating call of `up` and of `down`, one at a time: at most three more runs of the same command, and the
-//! account is that of a calm run; nothing twice, nothing left.
+//! One fault at every mutating call of a first `up`, of one to another version and of `down`, one at a time: at most three more
+//! runs of the same command, and the account is that of a calm run; nothing twice, nothing left.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,19 @@ const SEED: u64 = 3;
 /// How often the same command is repeated after the first time.
 const REPETITIONS_MAX: usize = 3;
 
-/// A calm run: the mutating calls of `up` and of `down`, and what there is in between.
+/// One command after the other, with the version of Kubernetes that it wants.
+const COMMANDS: [(&str, Goal, &str); 3] =
+    [("up", UP, "1.32"), ("up to another version", UP, "1.33"), ("down", Goal::Down, "1.33")];
+
+/// A command without faults.
 struct Calm {
-    up: usize,
-    down: usize,
+    mutating_calls: usize,
+    /// What there is when it is done.
     there: BTreeMap<&'static str, usize>,
 }
 
-async fn run(rehearsal: &Rehearsal, goal: Goal) -> Result<Finished, Failure> {
-    let session = rehearsal.open("small", &[]).await?;
+async fn run(rehearsal: &Rehearsal, goal: Goal, version: &str) -> Result<Finished, Failure> {
+    let session = rehearsal.open("small", &[&format!("kubernetes.version={version}")]).await?;
     rehearsal.run(&session, goal).await
 }
 
@@ -29,13 +33,18 @@ fn is_done(finished: &Finished) -> bool {
     finished.outcome.is_complete() && is_quiet && finished.leftovers.is_empty()
 }
 
-async fn calm() -> Result<Calm, Failure> {
+async fn calm() -> Result<Vec<Calm>, Failure> {
     let rehearsal = Rehearsal::new(SEED).await?;
-    assert!(is_done(&run(&rehearsal, UP).await?));
-    let (up, there) = (rehearsal.mutating_calls(), rehearsal.emulator.inventory());
-    assert!(is_done(&run(&rehearsal, Goal::Down).await?));
+    let mut calm = Vec::new();
+    for (_, goal, version) in COMMANDS {
+        let before = rehearsal.mutating_calls();
+        assert!(is_done(&run(&rehearsal, goal, version).await?));
+        let mutating_calls = rehearsal.mutating_calls() - before;
+        assert_ne!(mutating_calls, 0);
+        calm.push(Calm { mutating_calls, there: rehearsal.emulator.inventory() });
+    }
     assert_eq!(rehearsal.emulator.inventory(), BTreeMap::new());
-    Ok(Calm { up, down: rehearsal.mutating_calls() - up, there })
+    Ok(calm)
 }
 
 /// Repeats a command until it is done. After no run is there more of anything than after a calm one: a duplicate that a later run
@@ -43,14 +52,15 @@ async fn calm() -> Result<Calm, Failure> {
 async fn converge(
     rehearsal: &Rehearsal,
     goal: Goal,
-    calm: &BTreeMap<&'static str, usize>,
+    version: &str,
+    most: &BTreeMap<&'static str, usize>,
     what: &str,
 ) -> Result<usize, Failure> {
     let mut last = String::new();
     for repetition in 0..=REPETITIONS_MAX {
-        let finished = run(rehearsal, goal).await?;
+        let finished = run(rehearsal, goal, version).await?;
         for (kind, count) in rehearsal.emulator.inventory() {
-            assert!(calm.get(kind).is_some_and(|calm| count <= *calm), "{what}: {count} of {kind}");
+            assert!(most.get(kind).is_some_and(|most| count <= *most), "{what}: {count} of {kind}");
         }
         if is_done(&finished) {
             return Ok(repetition);
@@ -65,20 +75,22 @@ fn at_every_call(fault: Fault) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let calm = calm().await?;
+        let most = &calm[0].there;
+        let calls_max = calm.iter().map(|command| command.mutating_calls).max().unwrap_or_default();
         let mut repeated = 0;
-        for call in 0..calm.up.max(calm.down) {
+        for call in 0..calls_max {
             let rehearsal = Rehearsal::new(SEED).await?;
-            rehearsal.emulator.plan_fault(call, fault);
-            repeated += converge(&rehearsal, UP, &calm.there, &format!("{fault:?} at call {call} of up")).await?;
-            assert_eq!(rehearsal.emulator.inventory(), calm.there, "{fault:?} at call {call} of up");
-            if call < calm.down {
-                rehearsal.emulator.plan_fault(rehearsal.mutating_calls() + call, fault);
-                repeated +=
-                    converge(&rehearsal, Goal::Down, &calm.there, &format!("{fault:?} at call {call} of down")).await?;
-                assert_eq!(rehearsal.emulator.inventory(), BTreeMap::new(), "{fault:?} at call {call} of down");
+            for ((name, goal, version), calm) in COMMANDS.into_iter().zip(&calm) {
+                let what = format!("{fault:?} at call {call} of {name}");
+                if call < calm.mutating_calls {
+                    rehearsal.emulator.plan_fault(rehearsal.mutating_calls() + call, fault);
+                }
+                repeated += converge(&rehearsal, goal, version, most, &what).await?;
+                assert_eq!(rehearsal.emulator.inventory(), calm.there, "{what}");
             }
         }
-        println!("{fault:?}: {} calls of up, {} of down, {repeated} repetitions", calm.up, calm.down);
+        let calls: Vec<usize> = calm.iter().map(|command| command.mutating_calls).collect();
+        println!("{fault:?}: {calls:?} calls, {repeated} repetitions");
         Ok(())
     })
 }
