@@ -75,6 +75,10 @@ def test_versions_rise_one_by_one_and_nodes_follow_the_control_plane(program: Pr
             eks.update_cluster_version(name="demo", version=version)
     with pytest.raises(eks.exceptions.InvalidParameterException, match="the cluster's"):
         eks.update_nodegroup_version(clusterName="demo", nodegroupName=groups[0], version="1.33")
+    other = emulated("ec2").create_launch_template(LaunchTemplateName="other", LaunchTemplateData={"InstanceType": "m6i.large"})
+    with pytest.raises(eks.exceptions.InvalidParameterException, match="keeps its launch template"):
+        template = {"id": other["LaunchTemplate"]["LaunchTemplateId"], "version": "1"}
+        eks.update_nodegroup_version(clusterName="demo", nodegroupName=groups[0], launchTemplate=template)
 
     risen = program.run(*up, "kubernetes.version=1.33")
     assert risen.returncode == 0 and versions() == {"1.33"}, risen.stderr

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::account::ACCOUNT_ID;
-use crate::eks::{Call, Cluster, Entry, Object, clusters, in_use, not_found};
+use crate::eks::{Call, Cluster, Entry, Object, clusters, in_use, invalid, not_found};
 use crate::error::{Answer, ApiError};
 use crate::wire::seconds;
 
@@ -96,7 +96,7 @@ pub(super) fn associate(call: &mut Call<'_>) -> Answer {
     let arn = call.text("policyArn").to_owned();
     if !arn.starts_with(POLICY_PREFIX) {
         let message = format!("The policyArn parameter format is not valid: {arn}");
-        return Err(ApiError::new("InvalidParameterException", message));
+        return Err(invalid(message));
     }
     let policy = policy(call, &arn, &call.parameters["accessScope"]);
     find_mut(call)?.policies.insert(arn, policy.clone());

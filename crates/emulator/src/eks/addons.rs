@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::account::after;
-use crate::eks::{Call, Change, Cluster, Object, in_use, not_found, updates, versions};
+use crate::eks::{Call, Change, Cluster, Object, in_use, invalid, not_found, updates, versions};
 use crate::error::{Answer, ApiError};
 use crate::wire::seconds;
 
@@ -22,15 +22,14 @@ pub(super) fn create(call: &mut Call<'_>) -> Answer {
     if cluster.addons.contains_key(&name) {
         return Err(in_use("Addon already exists.".to_owned()));
     }
-    let newest = versions::addon(&name, &kubernetes).ok_or_else(|| {
-        ApiError::new("InvalidParameterException", format!("Addon {name} specified is not supported"))
-    })?;
+    let newest = versions::addon(&name, &kubernetes)
+        .ok_or_else(|| invalid(format!("Addon {name} specified is not supported")))?;
     let version = match call.text("addonVersion") {
         "" => newest,
         version if version == newest => newest,
         version => {
             let message = format!("Addon version {version} specified is not supported");
-            return Err(ApiError::new("InvalidParameterException", message));
+            return Err(invalid(message));
         }
     };
     let mut value = call.given(&["serviceAccountRoleArn", "configurationValues"]);

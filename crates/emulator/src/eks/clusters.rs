@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::account::{ACCOUNT_ID, after};
 use crate::ec2::{self, Ec2};
-use crate::eks::{Call, Change, Cluster, Object, in_use, updates, versions};
+use crate::eks::{Call, Change, Cluster, Object, in_use, invalid, updates, versions};
 use crate::error::{Answer, ApiError};
 use crate::wire::seconds;
 
@@ -28,7 +28,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Answer {
         version if versions::KUBERNETES.iter().any(|(known, _)| *known == version) => version.to_owned(),
         version => {
             let message = format!("unsupported Kubernetes version {version}");
-            return Err(ApiError::new("InvalidParameterException", message));
+            return Err(invalid(message));
         }
     };
     call.check_role(call.text("roleArn"), "eks.amazonaws.com")?;
@@ -99,7 +99,6 @@ pub(super) fn create(call: &mut Call<'_>) -> Answer {
 fn network(call: &Call<'_>) -> Result<(Value, String), ApiError> {
     let given = &call.parameters["resourcesVpcConfig"];
     let subnets: Vec<&str> = given["subnetIds"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let invalid = |message: String| ApiError::new("InvalidParameterException", message);
     let (mut zones, mut vpcs) = (BTreeSet::new(), BTreeSet::new());
     for id in &subnets {
         let (vpc, zone) = call.region.ec2.place_of(id).ok_or_else(|| {
@@ -137,7 +136,7 @@ fn check_reach(is_public: bool, is_private: bool) -> Result<(), ApiError> {
         return Ok(());
     }
     let message = "Private and public endpoint access cannot be false";
-    Err(ApiError::new("InvalidParameterException", message))
+    Err(invalid(message))
 }
 
 fn kubernetes_network(given: &Value) -> Value {
@@ -182,13 +181,24 @@ pub(super) fn update(call: &mut Call<'_>) -> Answer {
     }
     if becomes.len() != 1 {
         let message = "exactly one type of change that is emulated must be given";
-        return Err(ApiError::new("InvalidParameterException", message));
+        return Err(invalid(message));
     }
     if becomes.iter().all(|(name, value)| cluster.own.value.get(name) == Some(value)) {
         let message = "The cluster is already at the desired configuration";
-        return Err(ApiError::new("InvalidParameterException", message));
+        return Err(invalid(message));
     }
-    let (update, done) = updates::new(call, kind, &parameters, 45.0);
+    begin_update(call, kind, &parameters, becomes, 45.0)
+}
+
+/// Lets the cluster become what is wanted after about `median_secs`.
+fn begin_update(
+    call: &mut Call<'_>,
+    kind: &str,
+    parameters: &[Value],
+    mut becomes: Map<String, Value>,
+    median_secs: f64,
+) -> Answer {
+    let (update, done) = updates::new(call, kind, parameters, median_secs);
     becomes.insert("status".to_owned(), json!("ACTIVE"));
     let cluster = call.cluster_mut()?;
     cluster.own.set("status", "UPDATING");
@@ -201,25 +211,16 @@ pub(super) fn update(call: &mut Call<'_>) -> Answer {
 pub(super) fn update_version(call: &mut Call<'_>) -> Answer {
     let cluster = call.active_cluster()?;
     let (from, to) = (cluster.own.text("version"), call.text("version"));
-    let invalid = |message: String| Err(ApiError::new("InvalidParameterException", message));
     match versions::distance(from, to) {
-        None => return invalid(format!("unsupported Kubernetes version {to}")),
-        Some(0) => return invalid(format!("Cluster is already at version {to}")),
+        None => return Err(invalid(format!("unsupported Kubernetes version {to}"))),
+        Some(0) => return Err(invalid(format!("Cluster is already at version {to}"))),
         Some(1) => {}
-        Some(_) => return invalid(format!("Unsupported Kubernetes minor version update from {from} to {to}")),
+        Some(_) => return Err(invalid(format!("Unsupported Kubernetes minor version update from {from} to {to}"))),
     }
-    let becomes = Map::from_iter([
-        ("version".to_owned(), json!(to)),
-        ("platformVersion".to_owned(), json!("eks.1")),
-        ("status".to_owned(), json!("ACTIVE")),
-    ]);
+    let becomes = Map::from_iter([("version".to_owned(), json!(to)), ("platformVersion".to_owned(), json!("eks.1"))]);
     let parameters =
         [json!({ "type": "Version", "value": to }), json!({ "type": "PlatformVersion", "value": "eks.1" })];
-    let (update, done) = updates::new(call, "VersionUpdate", &parameters, UPGRADE_SECS);
-    let cluster = call.cluster_mut()?;
-    cluster.own.set("status", "UPDATING");
-    cluster.own.change = Some((done, Change::Becomes(becomes)));
-    Ok(updates::keep(cluster, update))
+    begin_update(call, "VersionUpdate", &parameters, becomes, UPGRADE_SECS)
 }
 
 pub(super) fn delete(call: &mut Call<'_>) -> Answer {

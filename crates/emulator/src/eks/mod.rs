@@ -199,7 +199,7 @@ impl Call<'_> {
         let message = format!(
             "Role with arn: {arn}, could not be assumed because it does not exist or the trusted entity is not correct"
         );
-        Err(ApiError::new("InvalidParameterException", message))
+        Err(invalid(message))
     }
 
     fn arn(&self, kind: &str, rest: &str) -> String {
@@ -217,8 +217,8 @@ impl Call<'_> {
         let start = match self.parameters.get("nextToken").and_then(Value::as_str) {
             Some(token) => {
                 let decoded = STANDARD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-                let invalid = || ApiError::new("InvalidParameterException", "The nextToken is not valid");
-                decoded.and_then(|text| text.parse::<usize>().ok()).ok_or_else(invalid)?
+                let unknown = || invalid("The nextToken is not valid");
+                decoded.and_then(|text| text.parse::<usize>().ok()).ok_or_else(unknown)?
             }
             None => 0,
         };
@@ -235,6 +235,10 @@ impl Call<'_> {
 
 fn not_found(message: String) -> ApiError {
     ApiError::new("ResourceNotFoundException", message)
+}
+
+fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new("InvalidParameterException", message)
 }
 
 fn in_use(message: String) -> ApiError {
@@ -256,7 +260,7 @@ pub(crate) fn call(request: &Request, region: &mut Region, iam: &Iam, chance: &m
             return Ok(answered.clone());
         }
         let message = "The client request token was used with other parameters before";
-        return Err(ApiError::new("InvalidParameterException", message));
+        return Err(invalid(message));
     }
     let mut call = Call { region, iam, chance, now, parameters: &request.parameters };
     let answered = carry_out(&mut call, operation)?;

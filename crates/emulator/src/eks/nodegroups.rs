@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::account::after;
 use crate::autoscaling::AutoScaling;
-use crate::eks::{Call, Change, Object, in_use, not_found, updates, versions};
+use crate::eks::{Call, Change, Object, in_use, invalid, not_found, updates, versions};
 use crate::error::{Answer, ApiError};
 use crate::wire::seconds;
 
@@ -21,7 +21,6 @@ pub(super) fn create(call: &mut Call<'_>) -> Answer {
         return Err(in_use(format!("NodeGroup already exists with name {name} and cluster name {cluster_name}")));
     }
     call.check_role(call.text("nodeRole"), "ec2.amazonaws.com")?;
-    let invalid = |message: String| ApiError::new("InvalidParameterException", message);
     for subnet in call.parameters["subnets"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         call.region.ec2.place_of(subnet).ok_or_else(|| invalid(format!("Subnets are not valid: {subnet}")))?;
     }
@@ -93,7 +92,7 @@ fn scaling(wanted: &Value, present: Option<&Value>) -> Result<Value, ApiError> {
     if max == 0 || min > max || desired < min || desired > max {
         let message =
             format!("Minimum capacity {min}, desired capacity {desired} and maximum capacity {max} do not fit");
-        return Err(ApiError::new("InvalidParameterException", message));
+        return Err(invalid(message));
     }
     Ok(json!({ "minSize": min, "maxSize": max, "desiredSize": desired }))
 }
@@ -166,7 +165,7 @@ pub(super) fn update(call: &mut Call<'_>) -> Answer {
         }
     }
     if becomes.is_empty() {
-        return Err(ApiError::new("InvalidParameterException", "No changes needed for the specified config"));
+        return Err(invalid("No changes needed for the specified config"));
     }
     let autoscaling_group =
         group.value["resources"]["autoScalingGroups"][0]["name"].as_str().unwrap_or_default().to_owned();
@@ -197,7 +196,6 @@ fn begin_update(
 /// present one, with its newest image.
 pub(super) fn update_version(call: &mut Call<'_>) -> Answer {
     let group = find_active(call)?;
-    let invalid = |message: String| ApiError::new("InvalidParameterException", message);
     let present = group.text("version");
     let version = call.parameters.get("version").and_then(Value::as_str).unwrap_or(present);
     let cluster = call.cluster()?.own.text("version");
