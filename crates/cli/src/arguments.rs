@@ -111,6 +111,14 @@ pub(crate) enum Verb {
     /// one appear, and a worker on which nothing runs is drained and removed after a while.
     #[command(after_long_help = AUTOSCALE_EXAMPLES)]
     Autoscale(AutoscaleArguments),
+    /// Rehearse a command against an emulated AWS, in virtual time
+    ///
+    /// The whole run in a second: the same provider, the same calls and the same output, against an AWS that this program
+    /// emulates. No account, no network and no money is needed, and nothing real is asked or changed. What is not said
+    /// otherwise is a cluster named howso on eks in us-east-1.
+    #[cfg(feature = "eks")]
+    #[command(after_long_help = REHEARSE_EXAMPLES)]
+    Rehearse(RehearseArguments),
     /// List and show profiles
     #[command(subcommand)]
     Profile(ProfileVerb),
@@ -360,6 +368,41 @@ pub(crate) struct AutoscaleArguments {
     pub(crate) spec: SpecArguments,
 }
 
+/// `rehearse`.
+#[cfg(feature = "eks")]
+#[derive(Debug, Args)]
+pub(crate) struct RehearseArguments {
+    /// The command to rehearse
+    #[arg(value_name = "COMMAND", value_enum)]
+    pub(crate) command: Rehearsed,
+    /// Let something go wrong, for example answer-lost@12; may be repeated. `list` explains what there is
+    ///
+    /// When the command fails because of it, the same command is given again, at most three times.
+    #[arg(long, value_name = "FAULT", value_hint = ValueHint::Other)]
+    pub(crate) fault: Vec<String>,
+    /// What names and durations are drawn from: the same for the same
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How far to go [default: as far as can be rehearsed]
+    #[arg(long, value_name = "STAGE", value_enum)]
+    pub(crate) until: Option<Stage>,
+    /// Which cluster.
+    #[command(flatten)]
+    pub(crate) spec: SpecArguments,
+}
+
+/// What can be rehearsed.
+#[cfg(feature = "eks")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Rehearsed {
+    /// Show what `up` would do on an empty account
+    Plan,
+    /// Create the cluster on an empty account
+    Up,
+    /// Create the cluster, then remove it
+    Down,
+}
+
 /// `profile`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ProfileVerb {
@@ -464,6 +507,14 @@ Examples:
   howso-infra kubeconfig --merge
   howso-infra kubeconfig --print > access.yaml";
 
+#[cfg(feature = "eks")]
+const REHEARSE_EXAMPLES: &str = "\
+Examples:
+  howso-infra rehearse up --profile large
+  howso-infra rehearse down --profile small
+  howso-infra rehearse up --fault list
+  howso-infra rehearse up --fault answer-lost@eks:CreateCluster --seed 7";
+
 const PROFILE_EXAMPLES: &str = "\
 Examples:
   howso-infra profile show large
@@ -475,6 +526,18 @@ Examples:
   howso-infra completions bash > ~/.local/share/bash-completion/completions/howso-infra
   howso-infra completions zsh > ~/.zfunc/_howso-infra
   howso-infra completions fish > ~/.config/fish/completions/howso-infra.fish";
+
+#[cfg(feature = "eks")]
+impl Rehearsed {
+    /// The command as it is typed.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
 
 impl Stage {
     /// The stage as it is typed.

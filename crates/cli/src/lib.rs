@@ -46,7 +46,13 @@ pub fn run(registry: impl FnOnce() -> Registry) -> ExitCode {
     log::start(arguments.talk, &machine);
     let console = Arc::new(Console::new(arguments.talk, &machine));
     let resume = commands::resume(&arguments.verb);
-    let context = Context { machine: &machine, registry: &registry(), console: &console };
+    let context = Context {
+        machine: &machine,
+        registry: &registry(),
+        console: &console,
+        #[cfg(feature = "eks")]
+        rehearsal: None,
+    };
     let result = looked.and_then(|()| commands::run(&context, arguments.verb));
     console.clear();
     conclude(&console, result, resume)

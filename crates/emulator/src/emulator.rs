@@ -8,14 +8,18 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Response, Uri};
+use axum::routing::get;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 
 use crate::account::Account;
 use crate::error::{Answer, ApiError};
-use crate::faults::{Call, Fault, Faults};
+use crate::faults::{Call, Fault, Faults, PlannedFault};
 use crate::wire::{self, Misunderstood, Request};
 use crate::{autoscaling, ec2, eks, iam, quotas, sts};
+
+/// The path of the page that tells visitors their address, as <https://checkip.amazonaws.com> does.
+pub const ADDRESS_PATH: &str = "/checkip";
 
 /// An emulated AWS account. Clones are the same account.
 #[derive(Clone)]
@@ -31,9 +35,9 @@ impl Emulator {
         Self { time: Arc::new(time), account: Arc::new(Mutex::new(Account::new(seed))), faults: Arc::default() }
     }
 
-    /// Lets something go wrong with the mutating call of this number, counted from 0 over all services.
-    pub fn plan_fault(&self, call: usize, fault: Fault) {
-        lock(&self.faults).plan(call, fault);
+    /// Lets something go wrong.
+    pub fn plan_fault(&self, planned: PlannedFault) {
+        lock(&self.faults).plan(planned);
     }
 
     /// The calls so far, in the order in which they came.
@@ -52,7 +56,7 @@ impl Emulator {
     ///
     /// When no connection can be accepted any more.
     pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
-        axum::serve(listener, Router::new().fallback(reply).with_state(self)).await
+        axum::serve(listener, Router::new().route(ADDRESS_PATH, get(address)).fallback(reply).with_state(self)).await
     }
 
     fn carry_out(&self, request: &Request, account: &mut Account) -> Answer {
@@ -76,6 +80,11 @@ impl Emulator {
             other => Err(ApiError::internal(format!("{other} is not emulated"))),
         }
     }
+}
+
+/// Everybody comes from the same address of those that documentation uses (RFC 5737).
+async fn address() -> &'static str {
+    "203.0.113.7\n"
 }
 
 async fn reply(

@@ -1,9 +1,11 @@
 //! What goes wrong on purpose, and what was called.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 use crate::error::ApiError;
-use crate::model::Operation;
+use crate::model::{Operation, SERVICES};
 
 /// What goes wrong with one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +22,39 @@ pub enum Fault {
     AnswerLost,
 }
 
+/// The call with which something goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// The call of this number, counted from 0 over all services and over the calls alone that change something.
+    MutatingCall(usize),
+    /// The call of this number, counted from 0, of one operation.
+    Operation {
+        /// The service and the operation, for example `ec2:CreateVpc`.
+        name: String,
+        /// The number.
+        number: usize,
+    },
+}
+
+/// Something that goes wrong with one call. As text: `answer-lost@12` is the twelfth call that changes something,
+/// `throttled@eks:DescribeCluster` the first call of an operation and `throttled@eks:DescribeCluster#3` the third.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PlannedFault {
+    /// What goes wrong.
+    pub fault: Fault,
+    /// With which call.
+    pub place: Place,
+}
+
+/// A text that is no planned fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownFault {
+    /// What is wrong with it.
+    pub message: String,
+    /// What is accepted.
+    pub accepted: String,
+}
+
 /// A call that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
@@ -34,13 +69,36 @@ pub struct Call {
 pub(crate) struct Faults {
     calls: Vec<Call>,
     mutating: usize,
-    planned: BTreeMap<usize, Fault>,
+    of_operation: BTreeMap<String, usize>,
+    planned: BTreeMap<Place, Fault>,
 }
 
 impl Fault {
     /// All there are.
     pub const ALL: [Self; 5] =
         [Self::Unavailable, Self::Throttled, Self::NeverArrives, Self::FailsAfterwards, Self::AnswerLost];
+
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unavailable => "unavailable",
+            Self::Throttled => "throttled",
+            Self::NeverArrives => "never-arrives",
+            Self::FailsAfterwards => "fails-afterwards",
+            Self::AnswerLost => "answer-lost",
+        }
+    }
+
+    /// What happens.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Unavailable => "the service says that it cannot be reached, and has done nothing",
+            Self::Throttled => "the service says that it was called too often, and has done nothing",
+            Self::NeverArrives => "the connection breaks before the service has done anything",
+            Self::FailsAfterwards => "the service does what was asked, and says that it failed",
+            Self::AnswerLost => "the service does what was asked, and the connection breaks before the answer arrives",
+        }
+    }
 
     /// Whether the service does what it was asked for.
     pub(crate) fn commits(self) -> bool {
@@ -66,25 +124,116 @@ impl Fault {
     }
 }
 
+impl fmt::Display for PlannedFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fault = self.fault.name();
+        match &self.place {
+            Place::MutatingCall(number) => write!(formatter, "{fault}@{}", number + 1),
+            Place::Operation { name, number } => write!(formatter, "{fault}@{name}#{}", number + 1),
+        }
+    }
+}
+
+impl FromStr for PlannedFault {
+    type Err = UnknownFault;
+
+    fn from_str(text: &str) -> Result<Self, UnknownFault> {
+        let names = Fault::ALL.map(Fault::name).join(", ");
+        let form = || {
+            UnknownFault {
+            message: format!("`{text}` does not say with which call"),
+            accepted: "answer-lost@12 (the call that changes something of this number), answer-lost@ec2:CreateVpc (the first of an \
+                       operation) and answer-lost@ec2:CreateVpc#2"
+                .to_owned(),
+        }
+        };
+        let (fault, place) = text.split_once('@').ok_or_else(form)?;
+        let unknown = || UnknownFault { message: format!("`{fault}` is no fault"), accepted: names };
+        let fault = Fault::ALL.into_iter().find(|known| known.name() == fault).ok_or_else(unknown)?;
+        let from_one = |text: &str| text.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+        if let Some(number) = from_one(place) {
+            return Ok(Self { fault, place: Place::MutatingCall(number) });
+        }
+        let (name, number) = place.split_once('#').unwrap_or((place, "1"));
+        let (service, operation) = name.split_once(':').ok_or_else(form)?;
+        let services = || UnknownFault {
+            message: format!("no service `{service}` is emulated"),
+            accepted: SERVICES.keys().copied().collect::<Vec<_>>().join(", "),
+        };
+        let model = SERVICES.get(service).ok_or_else(services)?;
+        if !model.operations.contains_key(operation) {
+            let accepted = model.operations.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            return Err(UnknownFault {
+                message: format!("no operation `{operation}` of {service} is emulated"),
+                accepted,
+            });
+        }
+        let number = from_one(number).ok_or_else(form)?;
+        Ok(Self { fault, place: Place::Operation { name: name.to_owned(), number } })
+    }
+}
+
+impl fmt::Display for UnknownFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}; accepted: {}", self.message, self.accepted)
+    }
+}
+
+impl std::error::Error for UnknownFault {}
+
 impl Faults {
-    /// Lets something go wrong with the mutating call of this number, counted from 0.
-    pub(crate) fn plan(&mut self, call: usize, fault: Fault) {
-        self.planned.insert(call, fault);
+    /// Lets something go wrong.
+    pub(crate) fn plan(&mut self, PlannedFault { fault, place }: PlannedFault) {
+        self.planned.insert(place, fault);
     }
 
     /// Notes a call, and says what goes wrong with it.
     pub(crate) fn note(&mut self, service: &str, operation: &Operation) -> Option<Fault> {
         let mutates = !["Describe", "Get", "List"].iter().any(|prefix| operation.name.starts_with(prefix));
-        self.calls.push(Call { name: format!("{service}:{}", operation.name), mutates });
+        let name = format!("{service}:{}", operation.name);
+        self.calls.push(Call { name: name.clone(), mutates });
+        let count = self.of_operation.entry(name.clone()).or_default();
+        let place = Place::Operation { name, number: *count };
+        *count += 1;
+        let of_operation = self.planned.remove(&place);
         if !mutates {
-            return None;
+            return of_operation;
         }
         let number = self.mutating;
         self.mutating += 1;
-        self.planned.remove(&number)
+        self.planned.remove(&Place::MutatingCall(number)).or(of_operation)
     }
 
     pub(crate) fn calls(&self) -> &[Call] {
         &self.calls
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_planned_fault_reads_as_it_is_written() {
+        for text in ["answer-lost@12", "throttled@eks:DescribeCluster#3"] {
+            assert_eq!(text.parse::<PlannedFault>().map(|planned| planned.to_string()), Ok(text.to_owned()));
+        }
+        let first: PlannedFault = "unavailable@ec2:CreateVpc".parse().expect("the first call of an operation");
+        assert_eq!(first.place, Place::Operation { name: "ec2:CreateVpc".to_owned(), number: 0 });
+    }
+
+    #[test]
+    fn what_is_no_planned_fault_is_told_with_what_is_accepted() {
+        for (text, accepted) in [
+            ("answer-lost", "answer-lost@12"),
+            ("answer-lost@0", "answer-lost@12"),
+            ("answer-lost@ec2:CreateVpc#0", "answer-lost@12"),
+            ("meteor@3", "unavailable"),
+            ("throttled@s3:PutObject", "ec2"),
+            ("throttled@ec2:CreateVcp", "CreateVpc"),
+        ] {
+            let error = text.parse::<PlannedFault>().expect_err(text);
+            assert!(error.accepted.contains(accepted), "{text}: {error}");
+        }
     }
 }

@@ -17,5 +17,5 @@ mod quotas;
 mod sts;
 mod wire;
 
-pub use emulator::Emulator;
-pub use faults::{Call, Fault};
+pub use emulator::{ADDRESS_PATH, Emulator};
+pub use faults::{Call, Fault, Place, PlannedFault, UnknownFault};

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use howso_infra::{Finished, Goal};
-use howso_infra_emulator::Fault;
-use howso_infra_rehearsal_tests::{Failure, Rehearsal, UP};
+use howso_infra_rehearsal::{Fault, Place, PlannedFault, Rehearsal};
+use howso_infra_rehearsal_tests::{Failure, UP, mutating_calls, open};
 
 const SEED: u64 = 3;
 
@@ -24,8 +24,8 @@ struct Calm {
 }
 
 async fn run(rehearsal: &Rehearsal, goal: Goal, version: &str) -> Result<Finished, Failure> {
-    let session = rehearsal.open("small", &[&format!("kubernetes.version={version}")]).await?;
-    rehearsal.run(&session, goal).await
+    let session = open(rehearsal, "small", &[&format!("kubernetes.version={version}")]).await?;
+    howso_infra_rehearsal_tests::run(&session, goal).await
 }
 
 fn is_done(finished: &Finished) -> bool {
@@ -37,13 +37,13 @@ async fn calm() -> Result<Vec<Calm>, Failure> {
     let rehearsal = Rehearsal::new(SEED).await?;
     let mut calm = Vec::new();
     for (_, goal, version) in COMMANDS {
-        let before = rehearsal.mutating_calls();
+        let before = mutating_calls(&rehearsal);
         assert!(is_done(&run(&rehearsal, goal, version).await?));
-        let mutating_calls = rehearsal.mutating_calls() - before;
+        let mutating_calls = mutating_calls(&rehearsal) - before;
         assert_ne!(mutating_calls, 0);
-        calm.push(Calm { mutating_calls, there: rehearsal.emulator.inventory() });
+        calm.push(Calm { mutating_calls, there: rehearsal.emulator().inventory() });
     }
-    assert_eq!(rehearsal.emulator.inventory(), BTreeMap::new());
+    assert_eq!(rehearsal.emulator().inventory(), BTreeMap::new());
     Ok(calm)
 }
 
@@ -59,7 +59,7 @@ async fn converge(
     let mut last = String::new();
     for repetition in 0..=REPETITIONS_MAX {
         let finished = run(rehearsal, goal, version).await?;
-        for (kind, count) in rehearsal.emulator.inventory() {
+        for (kind, count) in rehearsal.emulator().inventory() {
             assert!(most.get(kind).is_some_and(|most| count <= *most), "{what}: {count} of {kind}");
         }
         if is_done(&finished) {
@@ -83,10 +83,11 @@ fn at_every_call(fault: Fault) -> Result<(), Failure> {
             for ((name, goal, version), calm) in COMMANDS.into_iter().zip(&calm) {
                 let what = format!("{fault:?} at call {call} of {name}");
                 if call < calm.mutating_calls {
-                    rehearsal.emulator.plan_fault(rehearsal.mutating_calls() + call, fault);
+                    let place = Place::MutatingCall(mutating_calls(&rehearsal) + call);
+                    rehearsal.emulator().plan_fault(PlannedFault { fault, place });
                 }
                 repeated += converge(&rehearsal, goal, version, most, &what).await?;
-                assert_eq!(rehearsal.emulator.inventory(), calm.there, "{what}");
+                assert_eq!(rehearsal.emulator().inventory(), calm.there, "{what}");
             }
         }
         let calls: Vec<usize> = calm.iter().map(|command| command.mutating_calls).collect();

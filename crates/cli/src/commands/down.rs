@@ -34,8 +34,11 @@ pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments:
     let (trigger, interrupts) = interrupt::channel();
     let finished = signals.or_tell(&trigger, run.execute(interrupts)).await??;
     let finished = Failure::of_finished(Direction::Down, finished)?;
-    let kubeconfig = access::remove_own(context.machine, &spec);
     context.console.say(&DownReport { spec: &spec, finished: &finished });
+    if context.is_rehearsal() {
+        return Ok(());
+    }
+    let kubeconfig = access::remove_own(context.machine, &spec);
     if let Some(path) = kubeconfig {
         context.console.note(format!("  {path} led nowhere any more and was removed"));
     }

@@ -12,6 +12,8 @@ mod kubeconfig;
 mod man;
 mod plan;
 mod profile;
+#[cfg(feature = "eks")]
+mod rehearse;
 mod schema;
 mod stage;
 mod status;
@@ -22,6 +24,9 @@ use std::sync::Arc;
 
 use howso_infra::core::spec::ClusterSpec;
 use howso_infra::{Event, Registry, Run, Session, Surroundings};
+
+#[cfg(feature = "eks")]
+use howso_infra_rehearsal::Rehearsal;
 
 use crate::arguments::{SpecArguments, Verb};
 use crate::failure::Failure;
@@ -37,6 +42,9 @@ pub(crate) struct Context<'a> {
     pub(crate) machine: &'a Machine,
     pub(crate) registry: &'a Registry,
     pub(crate) console: &'a Arc<Console>,
+    /// The emulated cloud that stands in for the real one.
+    #[cfg(feature = "eks")]
+    pub(crate) rehearsal: Option<&'a Rehearsal>,
 }
 
 /// Does what a verb says.
@@ -55,6 +63,10 @@ pub(crate) fn run(context: &Context<'_>, verb: Verb) -> Result<(), Failure> {
         Verb::Verify(arguments) => block_on(async |signals| Box::pin(verify::run(context, signals, arguments)).await),
         Verb::Autoscale(arguments) => {
             block_on(async |signals| Box::pin(autoscale::run(context, signals, arguments)).await)
+        }
+        #[cfg(feature = "eks")]
+        Verb::Rehearse(arguments) => {
+            block_on(async |signals| Box::pin(rehearse::run(context, signals, arguments)).await)
         }
         Verb::Profile(verb) => profile::run(context, verb),
         Verb::Adopt(arguments) => block_on(async |signals| Box::pin(adopt::run(context, signals, arguments)).await),
@@ -82,6 +94,8 @@ pub(crate) fn resume(verb: &Verb) -> Option<&'static str> {
         | Verb::Completions(_)
         | Verb::Man(_)
         | Verb::Schema => None,
+        #[cfg(feature = "eks")]
+        Verb::Rehearse(_) => None,
     }
 }
 
@@ -108,23 +122,45 @@ async fn release(context: &Context<'_>, run: Run<'_>) {
 }
 
 impl Context<'_> {
+    /// Whether an emulated cloud stands in for the real one.
+    pub(crate) fn is_rehearsal(&self) -> bool {
+        #[cfg(feature = "eks")]
+        return self.rehearsal.is_some();
+        #[cfg(not(feature = "eks"))]
+        return false;
+    }
+
     /// Puts the specification together and opens its cluster. Sends no request.
     pub(crate) async fn open(&self, arguments: &SpecArguments) -> Result<(ClusterSpec, Session), Failure> {
         let resolved = settings::load(arguments, self.machine, self.registry)?;
         if !resolved.warnings.is_empty() {
             self.console.say(&WarningsReport(&resolved.warnings));
         }
-        let surroundings = Surroundings {
-            state_dir: self.machine.state_dir(arguments.state_dir.as_deref())?,
-            host: gethostname::gethostname().to_string_lossy().into_owned(),
-            process_id: std::process::id(),
-        };
+        let surroundings = self.surroundings(arguments)?;
         let console = Arc::clone(self.console);
         let session = Session::open(resolved.spec.clone(), self.registry, surroundings).await;
         let session = session.map_err(|error| match error {
             howso_infra::Error::Spec(errors) => Failure::Spec(resolved.origins.locate(errors)),
             other => other.into(),
         })?;
-        Ok((resolved.spec, session.on_event(Arc::new(move |event: &Event| console.event(event)))))
+        let session = session.on_event(Arc::new(move |event: &Event| console.event(event)));
+        #[cfg(feature = "eks")]
+        let session = match self.rehearsal {
+            Some(rehearsal) => session.with_clock(rehearsal.clock()),
+            None => session,
+        };
+        Ok((resolved.spec, session))
+    }
+
+    fn surroundings(&self, arguments: &SpecArguments) -> Result<Surroundings, Failure> {
+        #[cfg(feature = "eks")]
+        if let Some(rehearsal) = self.rehearsal {
+            return rehearsal.surroundings().map_err(Failure::Runtime);
+        }
+        Ok(Surroundings {
+            state_dir: self.machine.state_dir(arguments.state_dir.as_deref())?,
+            host: gethostname::gethostname().to_string_lossy().into_owned(),
+            process_id: std::process::id(),
+        })
     }
 }

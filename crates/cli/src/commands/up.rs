@@ -39,11 +39,16 @@ pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments:
     let (trigger, interrupts) = interrupt::channel();
     let finished = signals.or_tell(&trigger, run.execute(interrupts)).await??;
     let finished = Failure::of_finished(Direction::Up, finished)?;
-    let kubeconfig = match &finished.access {
-        Some(access) => Some(access::write_own(context.machine, &spec, access, arguments.kubeconfig.as_deref())?),
-        None => None,
+    let access = match &finished.access {
+        // Nobody can use what vanishes with this process.
+        _ if context.is_rehearsal() => AccessReport::Rehearsed,
+        Some(access) => {
+            let path = arguments.kubeconfig.as_deref();
+            AccessReport::Written(access::write_own(context.machine, &spec, access, path)?)
+        }
+        None => AccessReport::NotYet,
     };
-    context.console.say(&UpReport { spec: &spec, finished: &finished, kubeconfig: kubeconfig.as_ref(), stage });
+    context.console.say(&UpReport { spec: &spec, finished: &finished, access: &access, stage });
     if !arguments.autoscale {
         return Ok(());
     }
@@ -114,11 +119,21 @@ fn question(plan: &Plan) -> String {
     }
 }
 
+/// Access to the cluster when `up` has ended.
+enum AccessReport {
+    /// It was written here.
+    Written(Written),
+    /// The control plane cannot be used yet.
+    NotYet,
+    /// There is no cluster.
+    Rehearsed,
+}
+
 /// How `up` ended well, and what to do next.
 struct UpReport<'a> {
     spec: &'a ClusterSpec,
     finished: &'a Finished,
-    kubeconfig: Option<&'a Written>,
+    access: &'a AccessReport,
     stage: Stage,
 }
 
@@ -128,11 +143,15 @@ impl Report for UpReport<'_> {
     }
 
     fn json(&self) -> Value {
+        let written = match self.access {
+            AccessReport::Written(written) => Some(written),
+            AccessReport::NotYet | AccessReport::Rehearsed => None,
+        };
         json!({
             "command": "up", "cluster": self.spec.name, "stage": self.stage.as_str(),
             "counts": self.finished.outcome.counts,
-            "kubeconfig": self.kubeconfig.map(|written| written.path.as_str()),
-            "context": self.kubeconfig.map(|written| written.context.as_str()),
+            "kubeconfig": written.map(|written| written.path.as_str()),
+            "context": written.map(|written| written.context.as_str()),
         })
     }
 
@@ -144,13 +163,17 @@ impl Report for UpReport<'_> {
         };
         let mut text =
             format!("{} {} {done} (stage {})\n", style.good(), style.bold(name.as_str()), self.stage.as_str());
-        if let Some(written) = self.kubeconfig {
-            add_line(&mut text, &format!("  access: {}", written.path));
-            add_line(&mut text, &format!("  next:   export KUBECONFIG={} && kubectl get nodes", written.path));
-            text += &written.missing_program_line(style);
-        } else {
-            text += "  access: the control plane cannot be used yet\n";
-            text += "  next:   howso-infra kubeconfig, as soon as it can\n";
+        match self.access {
+            AccessReport::Written(written) => {
+                add_line(&mut text, &format!("  access: {}", written.path));
+                add_line(&mut text, &format!("  next:   export KUBECONFIG={} && kubectl get nodes", written.path));
+                text += &written.missing_program_line(style);
+            }
+            AccessReport::NotYet => {
+                text += "  access: the control plane cannot be used yet\n";
+                text += "  next:   howso-infra kubeconfig, as soon as it can\n";
+            }
+            AccessReport::Rehearsed => {}
         }
         text
     }

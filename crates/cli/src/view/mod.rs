@@ -13,9 +13,10 @@ pub(crate) mod style;
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use howso_infra::core::Plan;
+use howso_infra::engine::Clock;
 use howso_infra::{Event, Phase};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -48,6 +49,8 @@ pub(crate) struct Console {
     /// Whether a phase was told already.
     has_begun: AtomicBool,
     retries: Mutex<Retries>,
+    /// The clock whose time events have; that of this machine, when nothing else was said.
+    clock: OnceLock<Arc<dyn Clock>>,
     /// The first failure to write to standard output.
     stdout_error: Mutex<Option<io::Error>>,
 }
@@ -69,8 +72,15 @@ impl Console {
             bars: bars.then(|| Mutex::new(Bars::on_standard_error(stderr_style))),
             has_begun: AtomicBool::new(false),
             retries: Mutex::default(),
+            clock: OnceLock::new(),
             stdout_error: Mutex::new(None),
         }
+    }
+
+    /// Gives events the time of another clock, from the first call on.
+    #[cfg(feature = "eks")]
+    pub(crate) fn tell_time_of(&self, clock: Arc<dyn Clock>) {
+        let _ = self.clock.set(clock);
     }
 
     /// Whether a question can be shown between the output.
@@ -193,7 +203,8 @@ impl Console {
     }
 
     fn json_line(&self, kind: &str, fields: Value) {
-        self.write_out(&(json::line(kind, fields, Timestamp::now()) + "\n"));
+        let now = self.clock.get().map_or_else(Timestamp::now, |clock| clock.wall());
+        self.write_out(&(json::line(kind, fields, now) + "\n"));
     }
 
     fn print_error(&self, text: &str) {

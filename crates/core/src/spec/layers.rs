@@ -98,6 +98,11 @@ impl Layers {
         self.flag(&format!("{flag} {path}"), path, value)
     }
 
+    /// Whether a layer above profiles has a value at a path such as `core.nodes`.
+    pub fn says(&self, path: &str) -> bool {
+        self.highest(&KeyPath::dotted(path)).is_some()
+    }
+
     /// The value at `path` in the highest layer above profiles that has one.
     pub(crate) fn highest(&self, path: &KeyPath) -> Option<&Node> {
         let downwards = [&self.flags, &self.environment, &self.files];

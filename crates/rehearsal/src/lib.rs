@@ -1,0 +1,91 @@
+//! An emulated AWS in this process, and everything that happens on it in virtual time: a quarter of an hour takes milliseconds,
+//! costs nothing, and is the same for the same seed.
+//!
+//! The provider, the engine and the SDK are those of a real run; only the address that they call is another one.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use howso_infra::engine::{Clock, Moment, VirtualClock};
+use howso_infra::{Registry, Surroundings};
+use howso_infra_eks::EksFactory;
+use howso_infra_emulator::Emulator;
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+
+pub use howso_infra_emulator::{Call, Fault, Place, PlannedFault, UnknownFault};
+
+/// When every rehearsal begins: runs with the same seed are the same to the second.
+const EPOCH_SECOND: i64 = 1_767_225_600;
+
+/// An emulated account with a state directory beside it. Several runs, one after the other, find what those before have made.
+pub struct Rehearsal {
+    emulator: Emulator,
+    clock: VirtualClock,
+    endpoint: String,
+    directory: tempfile::TempDir,
+    processes: AtomicU32,
+}
+
+impl Rehearsal {
+    /// An empty account, served on this machine alone while the runtime of the caller runs.
+    ///
+    /// # Errors
+    ///
+    /// When no port or no directory for temporary files can be had.
+    pub async fn new(seed: u64) -> io::Result<Self> {
+        let epoch = Timestamp::from_second(EPOCH_SECOND).unwrap_or(Timestamp::UNIX_EPOCH);
+        let clock = VirtualClock::new(epoch);
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let endpoint = format!("http://{}", listener.local_addr()?);
+        let time = clock.clone();
+        let emulator = Emulator::new(move || time.wall(), seed);
+        tokio::spawn(emulator.clone().serve(listener));
+        Ok(Self { emulator, clock, endpoint, directory: tempfile::tempdir()?, processes: AtomicU32::new(0) })
+    }
+
+    /// The account.
+    pub fn emulator(&self) -> &Emulator {
+        &self.emulator
+    }
+
+    /// The clock of everything that happens here.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(self.clock.clone())
+    }
+
+    /// How much virtual time has passed.
+    pub fn passed(&self) -> Duration {
+        self.clock.now().since(Moment::START)
+    }
+
+    /// The providers that can be rehearsed, each at its emulated cloud.
+    pub fn registry(&self) -> Registry {
+        Registry::empty().with(Arc::new(EksFactory::at(&self.endpoint)))
+    }
+
+    /// The page that tells visitors their address: an address of this machine on the emulated internet.
+    pub fn address_service(&self) -> String {
+        format!("{}{}", self.endpoint, howso_infra_emulator::ADDRESS_PATH)
+    }
+
+    /// A directory of files that belong to this rehearsal, and vanish with it.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The surroundings of another process on the machine from which the cloud is used.
+    ///
+    /// # Errors
+    ///
+    /// When the path of the directory is no UTF-8.
+    pub fn surroundings(&self) -> io::Result<Surroundings> {
+        let state_dir = self.directory().to_path_buf().try_into();
+        let state_dir = state_dir.map_err(|error| io::Error::new(io::ErrorKind::InvalidFilename, error))?;
+        let process_id = self.processes.fetch_add(1, Ordering::Relaxed) + 1;
+        Ok(Surroundings { state_dir, host: "rehearsal".to_owned(), process_id })
+    }
+}
