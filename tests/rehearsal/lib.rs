@@ -30,7 +30,7 @@ pub async fn open(rehearsal: &Rehearsal, profile: &str, settings: &[&str]) -> Re
     }
     let spec = resolve(&layers, &registry.schemas())?.spec;
     let session = Session::open(spec, &registry, rehearsal.surroundings()?).await?.until(Stage::Cloud);
-    Ok(session.with_clock(rehearsal.clock()))
+    Ok(rehearsal.stage(session))
 }
 
 /// Carries a command out, as far as it goes.

@@ -343,6 +343,9 @@ pub(crate) struct DoctorArguments {
     pub(crate) spec: SpecArguments,
 }
 
+/// An image that waits, without privileges.
+pub(crate) const CANARY_IMAGE: &str = "registry.k8s.io/pause:3.10";
+
 /// `verify`.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArguments {
@@ -353,7 +356,7 @@ pub(crate) struct VerifyArguments {
     #[arg(long)]
     pub(crate) scale: bool,
     /// The image of the pods: one that waits, without privileges
-    #[arg(long, value_name = "IMAGE", default_value = "registry.k8s.io/pause:3.10")]
+    #[arg(long, value_name = "IMAGE", default_value = CANARY_IMAGE)]
     pub(crate) image: String,
 }
 

@@ -22,6 +22,16 @@ pub(crate) struct Account {
     pub(crate) chance: Chance,
     pub(crate) iam: Iam,
     pub(crate) regions: BTreeMap<String, Region>,
+    /// Where the APIs of clusters are.
+    pub(crate) kubernetes: KubernetesServer,
+}
+
+/// Where the APIs of clusters are: what their addresses begin with, and who signed the certificate.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KubernetesServer {
+    pub(crate) url: String,
+    /// As PEM.
+    pub(crate) authority: String,
 }
 
 /// What there is in a region.
@@ -31,11 +41,14 @@ pub(crate) struct Region {
     pub(crate) ec2: Ec2,
     pub(crate) eks: Eks,
     pub(crate) autoscaling: AutoScaling,
+    pub(crate) kubernetes: KubernetesServer,
 }
 
 impl Account {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { chance: Chance(ChaCha8Rng::seed_from_u64(seed)), iam: Iam::default(), regions: BTreeMap::new() }
+        let chance = Chance(ChaCha8Rng::seed_from_u64(seed));
+        let kubernetes = KubernetesServer::default();
+        Self { chance, iam: Iam::default(), regions: BTreeMap::new(), kubernetes }
     }
 
     /// How many objects there are of each kind that a customer makes.
@@ -60,10 +73,11 @@ impl Account {
             ec2: Ec2::new(name),
             eks: Eks::default(),
             autoscaling: AutoScaling::default(),
+            kubernetes: self.kubernetes.clone(),
         };
         let region = self.regions.entry(name.to_owned()).or_insert_with(make);
         region.ec2.pass_time(now);
-        Eks::pass_time(region, now);
+        Eks::pass_time(region, &mut self.chance, now);
         (region, &self.iam, &mut self.chance)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
@@ -12,9 +13,12 @@ use axum::routing::get;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 
-use crate::account::Account;
+use crate::account::{Account, KubernetesServer};
+use crate::eks::inside;
 use crate::error::{Answer, ApiError};
 use crate::faults::{Call, Fault, Faults, PlannedFault};
+use crate::kubernetes;
+use crate::server::TlsListener;
 use crate::wire::{self, Misunderstood, Request};
 use crate::{autoscaling, ec2, eks, iam, quotas, sts};
 
@@ -56,7 +60,13 @@ impl Emulator {
     ///
     /// When no connection can be accepted any more.
     pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
-        axum::serve(listener, Router::new().route(ADDRESS_PATH, get(address)).fallback(reply).with_state(self)).await
+        let clusters = TlsListener::bind(listener.local_addr().map(|address: SocketAddr| address.ip())?).await?;
+        let url = format!("https://{}", clusters.address());
+        lock(&self.account).kubernetes = KubernetesServer { url, authority: clusters.authority.clone() };
+        let cloud = Router::new().route(ADDRESS_PATH, get(address)).fallback(reply).with_state(self.clone());
+        let inside = Router::new().fallback(reply_inside).with_state(self);
+        tokio::try_join!(axum::serve(listener, cloud).into_future(), axum::serve(clusters, inside).into_future())?;
+        Ok(())
     }
 
     fn carry_out(&self, request: &Request, account: &mut Account) -> Answer {
@@ -64,7 +74,7 @@ impl Emulator {
         match request.service {
             "autoscaling" => {
                 let (region, ..) = account.region(&request.region, now);
-                autoscaling::call(request, &mut region.autoscaling)
+                autoscaling::call(request, &mut region.autoscaling, now)
             }
             "ec2" => {
                 let (region, _, chance) = account.region(&request.region, now);
@@ -83,8 +93,53 @@ impl Emulator {
 }
 
 /// Everybody comes from the same address of those that documentation uses (RFC 5737).
-async fn address() -> &'static str {
-    "203.0.113.7\n"
+async fn address() -> String {
+    format!("{}\n", inside::CALLER_ADDRESS)
+}
+
+/// Answers a request to the API of a cluster.
+async fn reply_inside(
+    State(emulator): State<Emulator>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
+    let now = (emulator.time)();
+    let mut account = lock(&emulator.account);
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let (endpoint, path) = uri.path().trim_start_matches('/').split_once('/').unwrap_or_default();
+    let regions: Vec<String> = account.regions.keys().cloned().collect();
+    let found = regions.into_iter().find_map(|name| {
+        let (region, ..) = account.region(&name, now);
+        Some((name, inside::reachable(region, endpoint)?))
+    });
+    let Some((region, (cluster, version))) = found else { return broken_off() };
+    let request = kubernetes::Request {
+        method: method.to_string(),
+        path: format!("/{path}"),
+        query: url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect(),
+        content_type: header("content-type"),
+        body: body.to_vec(),
+        user_agent: header("user-agent"),
+        user: None,
+        version,
+    };
+    let token = header("authorization");
+    let token = token.strip_prefix("Bearer ").unwrap_or_default();
+    let (name, mutates) = request.call();
+    let fault = lock(&emulator.faults).note(format!("kubernetes:{name}"), mutates);
+    if fault.is_none_or(Fault::commits) {
+        let (region, _, chance) = account.region(&region, now);
+        let answered = inside::answer(region, chance, &cluster, token, request, now);
+        if fault.is_none() {
+            return answered.map_or_else(broken_off, |answered| answered.written(now));
+        }
+    }
+    match fault.and_then(Fault::status) {
+        Some((code, reason, message)) => kubernetes::Response::failure(code, reason, message).written(now),
+        None => broken_off(),
+    }
 }
 
 async fn reply(
@@ -105,7 +160,9 @@ async fn reply(
         let failed = Misunderstood { service: Some(request.service), operation: Some(request.operation), error };
         wire::failure(&failed, &request_id)
     };
-    let fault = lock(&emulator.faults).note(request.service, request.operation);
+    let operation = &request.operation.name;
+    let mutates = !["Describe", "Get", "List"].iter().any(|prefix| operation.starts_with(prefix));
+    let fault = lock(&emulator.faults).note(format!("{}:{operation}", request.service), mutates);
     if fault.is_none_or(Fault::commits) {
         let answered = emulator
             .carry_out(&request, &mut account)

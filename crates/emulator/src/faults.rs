@@ -5,7 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::ApiError;
-use crate::model::{Operation, SERVICES};
+use crate::kubernetes;
+use crate::model::SERVICES;
 
 /// What goes wrong with one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -158,8 +159,14 @@ impl FromStr for PlannedFault {
         let (service, operation) = name.split_once(':').ok_or_else(form)?;
         let services = || UnknownFault {
             message: format!("no service `{service}` is emulated"),
-            accepted: SERVICES.keys().copied().collect::<Vec<_>>().join(", "),
+            accepted: SERVICES.keys().copied().chain(["kubernetes"]).collect::<Vec<_>>().join(", "),
         };
+        let number = from_one(number).ok_or_else(form)?;
+        let planned = Self { fault, place: Place::Operation { name: name.to_owned(), number } };
+        if service == "kubernetes" {
+            let unknown = |accepted| UnknownFault { message: format!("no call `{operation}` is emulated"), accepted };
+            return kubernetes::check_call(operation).map(|()| planned).map_err(unknown);
+        }
         let model = SERVICES.get(service).ok_or_else(services)?;
         if !model.operations.contains_key(operation) {
             let accepted = model.operations.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -168,8 +175,7 @@ impl FromStr for PlannedFault {
                 accepted,
             });
         }
-        let number = from_one(number).ok_or_else(form)?;
-        Ok(Self { fault, place: Place::Operation { name: name.to_owned(), number } })
+        Ok(planned)
     }
 }
 
@@ -181,6 +187,22 @@ impl fmt::Display for UnknownFault {
 
 impl std::error::Error for UnknownFault {}
 
+impl Fault {
+    /// What the API of a cluster says: code, reason and message. Nothing when the connection breaks.
+    pub(crate) fn status(self) -> Option<(u16, &'static str, &'static str)> {
+        match self {
+            Self::Unavailable => {
+                Some((503, "ServiceUnavailable", "the server is currently unable to handle the request"))
+            }
+            Self::Throttled => Some((429, "TooManyRequests", "too many requests, please try again later")),
+            Self::FailsAfterwards => {
+                Some((500, "InternalError", "Internal error occurred: etcdserver: request timed out"))
+            }
+            Self::NeverArrives | Self::AnswerLost => None,
+        }
+    }
+}
+
 impl Faults {
     /// Lets something go wrong.
     pub(crate) fn plan(&mut self, PlannedFault { fault, place }: PlannedFault) {
@@ -188,9 +210,7 @@ impl Faults {
     }
 
     /// Notes a call, and says what goes wrong with it.
-    pub(crate) fn note(&mut self, service: &str, operation: &Operation) -> Option<Fault> {
-        let mutates = !["Describe", "Get", "List"].iter().any(|prefix| operation.name.starts_with(prefix));
-        let name = format!("{service}:{}", operation.name);
+    pub(crate) fn note(&mut self, name: String, mutates: bool) -> Option<Fault> {
         self.calls.push(Call { name: name.clone(), mutates });
         let count = self.of_operation.entry(name.clone()).or_default();
         let place = Place::Operation { name, number: *count };

@@ -12,8 +12,10 @@ mod emulator;
 mod error;
 mod faults;
 mod iam;
+mod kubernetes;
 mod model;
 mod quotas;
+mod server;
 mod sts;
 mod wire;
 

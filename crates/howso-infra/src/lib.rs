@@ -11,6 +11,7 @@ pub mod interrupt;
 mod journal;
 pub mod kubeconfig;
 mod prepare;
+mod randomness;
 mod read;
 mod registry;
 mod run;

@@ -10,6 +10,7 @@ use howso_infra_engine::JournalState;
 use howso_infra_kubernetes::{CHECK, Workload};
 
 use crate::event::Phase;
+use crate::randomness::Randomness;
 use crate::{Error, Session};
 
 /// What a command is after.
@@ -69,7 +70,7 @@ impl Session {
     }
 
     async fn plan(&self, goal: Goal, journal: &JournalState, mut observation: Observation) -> Result<Prepared, Error> {
-        let identity = identity(&self.spec.name.to_string(), journal, &observation)?;
+        let identity = identity(&self.spec.name.to_string(), journal, &observation, &self.randomness)?;
         let mut workloads = Vec::new();
         let (facts, graph) = match goal {
             Goal::Up { .. } => {
@@ -145,17 +146,18 @@ impl Session {
 }
 
 /// Whose resources this run may touch: the journal knows, or the tags tell, or the deployment is new.
-fn identity(cluster: &str, journal: &JournalState, observation: &Observation) -> Result<ClusterIdentity, Error> {
+fn identity(
+    cluster: &str,
+    journal: &JournalState,
+    observation: &Observation,
+    randomness: &Randomness,
+) -> Result<ClusterIdentity, Error> {
     let known: Vec<DeploymentId> = match journal.deployment() {
         Some(deployment) => vec![deployment.clone()],
         None => observation.deployments().into_keys().collect(),
     };
     let deployment = match known.as_slice() {
-        [] => {
-            let mut bytes = [0; 16];
-            getrandom::fill(&mut bytes)?;
-            DeploymentId::from_bytes(bytes)
-        }
+        [] => DeploymentId::from_bytes(randomness.bytes()?),
         [deployment] => deployment.clone(),
         [_, ..] => return Err(Error::SeveralDeployments { deployments: known }),
     };

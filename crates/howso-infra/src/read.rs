@@ -66,7 +66,7 @@ impl Session {
     }
 
     fn read_retries(&self) -> Result<ReadRetries<'_>, Error> {
-        Ok(ReadRetries::new(&self.spec.engine, getrandom::u64()?))
+        Ok(ReadRetries::new(&self.spec.engine, self.randomness.number()?))
     }
 
     /// Waits until a failed read may be sent again; returns whether it is to be.

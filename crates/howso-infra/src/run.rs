@@ -139,7 +139,7 @@ impl Run<'_> {
         };
         self.journal.note_observed(&self.prepared.observation).await?;
         self.journal.begin_run(command, plan.identity.generation).await?;
-        let settings = RunSettings::new(session.spec.engine.clone(), getrandom::u64()?);
+        let settings = RunSettings::new(session.spec.engine.clone(), session.randomness.number()?);
         let (sender, mut events) = mpsc::unbounded_channel();
         let surroundings = howso_infra_engine::Surroundings {
             backends: &session.backends,

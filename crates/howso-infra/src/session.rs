@@ -11,6 +11,7 @@ use howso_infra_kubernetes::KubernetesBackend;
 
 use crate::Error;
 use crate::event::{Event, Observer, Phase};
+use crate::randomness::Randomness;
 use crate::registry::Registry;
 
 /// What a library must not look up by itself.
@@ -45,6 +46,7 @@ pub struct Session {
     pub(crate) kinds: Kinds,
     pub(crate) surroundings: Surroundings,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) randomness: Arc<Randomness>,
     observer: Observer,
 }
 
@@ -61,7 +63,8 @@ impl Session {
     /// Opens the same cluster with another specification.
     pub(crate) async fn reopen(&self, spec: ClusterSpec) -> Result<Self, Error> {
         let session = Self::open_with(spec, Arc::clone(&self.factory), self.surroundings.clone()).await?;
-        Ok(session.on_event(self.observer()).with_clock(Arc::clone(&self.clock)))
+        let randomness = Arc::clone(&self.randomness);
+        Ok(Self { randomness, ..session.on_event(self.observer()).with_clock(Arc::clone(&self.clock)) })
     }
 
     async fn open_with(
@@ -77,7 +80,9 @@ impl Session {
         let kubernetes = connector.map(|connector| Arc::new(KubernetesBackend::new(connector, &spec)));
         let clock = Arc::new(TokioClock::new());
         let (backends, kinds, observer) = (Vec::new(), Kinds::default(), Arc::new(|_: &Event| {}));
-        let session = Self { spec, factory, provider, kubernetes, backends, kinds, surroundings, clock, observer };
+        let randomness = Arc::new(Randomness::System);
+        let session =
+            Self { spec, factory, provider, kubernetes, backends, kinds, surroundings, clock, randomness, observer };
         Ok(session.with_backends())
     }
 
@@ -114,6 +119,14 @@ impl Session {
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// Draws from a seed what is otherwise drawn from the system (the identity of a new deployment, how far retries are apart), for
+    /// runs that are to be repeated exactly.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.randomness = Arc::new(Randomness::seeded(seed));
         self
     }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use howso_infra::engine::{Clock, Moment, VirtualClock};
-use howso_infra::{Registry, Surroundings};
+use howso_infra::{Registry, Session, Surroundings};
 use howso_infra_eks::EksFactory;
 use howso_infra_emulator::Emulator;
 use jiff::Timestamp;
@@ -27,6 +27,7 @@ pub struct Rehearsal {
     clock: VirtualClock,
     endpoint: String,
     directory: tempfile::TempDir,
+    seed: u64,
     processes: AtomicU32,
 }
 
@@ -44,7 +45,7 @@ impl Rehearsal {
         let time = clock.clone();
         let emulator = Emulator::new(move || time.wall(), seed);
         tokio::spawn(emulator.clone().serve(listener));
-        Ok(Self { emulator, clock, endpoint, directory: tempfile::tempdir()?, processes: AtomicU32::new(0) })
+        Ok(Self { emulator, clock, endpoint, directory: tempfile::tempdir()?, seed, processes: AtomicU32::new(0) })
     }
 
     /// The account.
@@ -55,6 +56,13 @@ impl Rehearsal {
     /// The clock of everything that happens here.
     pub fn clock(&self) -> Arc<dyn Clock> {
         Arc::new(self.clock.clone())
+    }
+
+    /// Lets a session happen here: in virtual time, and the same for the same seed.
+    #[must_use]
+    pub fn stage(&self, session: Session) -> Session {
+        let process = u64::from(self.processes.load(Ordering::Relaxed));
+        session.with_clock(self.clock()).with_seed(self.seed.wrapping_add(process))
     }
 
     /// How much virtual time has passed.

@@ -146,7 +146,7 @@ impl Context<'_> {
         let session = session.on_event(Arc::new(move |event: &Event| console.event(event)));
         #[cfg(feature = "eks")]
         let session = match self.rehearsal {
-            Some(rehearsal) => session.with_clock(rehearsal.clock()),
+            Some(rehearsal) => rehearsal.stage(session),
             None => session,
         };
         Ok((resolved.spec, session))

@@ -6,8 +6,11 @@ use std::time::Duration;
 use howso_infra_rehearsal::{Call, Fault, PlannedFault, Rehearsal};
 use serde_json::{Value, json};
 
-use super::{Context, down, plan, up};
-use crate::arguments::{DownArguments, PlanArguments, RehearseArguments, Rehearsed, SpecArguments, Stage, UpArguments};
+use super::{Context, down, plan, up, verify};
+use crate::arguments::{
+    CANARY_IMAGE, DownArguments, PlanArguments, RehearseArguments, Rehearsed, SpecArguments, Stage, UpArguments,
+    VerifyArguments,
+};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::settings;
@@ -45,7 +48,9 @@ pub(super) async fn run(
         perform(&stage, signals, Rehearsed::Up, &arguments).await?;
     }
     let (calls_before, passed_before) = (rehearsal.emulator().calls().len(), rehearsal.passed());
-    faults.iter().for_each(|fault| rehearsal.emulator().plan_fault(fault.clone()));
+    for fault in &faults {
+        rehearsal.emulator().plan_fault(fault.clone());
+    }
     let mut repetitions = 0;
     let done = loop {
         match perform(&stage, signals, arguments.command, &arguments).await {
@@ -100,8 +105,7 @@ async fn perform(
     command: Rehearsed,
     arguments: &RehearseArguments,
 ) -> Result<(), Failure> {
-    // No Kubernetes answers behind the emulated control plane.
-    let (spec, until) = (arguments.spec.clone(), arguments.until.or(Some(Stage::Cloud)));
+    let (spec, until) = (arguments.spec.clone(), arguments.until);
     match command {
         Rehearsed::Up => {
             let arguments = UpArguments {
@@ -114,7 +118,15 @@ async fn perform(
                 idle_for: Duration::ZERO,
                 spec,
             };
-            Box::pin(up::run(stage, signals, arguments)).await
+            let goes_inside = until.is_none_or(|until| until > Stage::Cloud);
+            let spec = arguments.spec.clone();
+            Box::pin(up::run(stage, signals, arguments)).await?;
+            if !goes_inside {
+                return Ok(());
+            }
+            // What is proved on a real cluster by a command of its own is part of the rehearsal, where it costs nothing.
+            let arguments = VerifyArguments { spec, scale: true, image: CANARY_IMAGE.to_owned() };
+            Box::pin(verify::run(stage, signals, arguments)).await
         }
         Rehearsed::Down => {
             let (spec_read, _) = stage.open(&spec).await?;

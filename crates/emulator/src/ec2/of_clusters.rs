@@ -29,6 +29,14 @@ impl Ec2 {
         exists.then(|| json!({ "id": id, "name": template.text("LaunchTemplateName"), "version": version }))
     }
 
+    /// The instance type that a version of a launch template names.
+    pub(crate) fn instance_type(&self, named: &Value) -> Option<String> {
+        let template = self.get(Kind::LaunchTemplate, named["id"].as_str()?).ok()?;
+        let number = named["version"].as_str()?.parse::<u64>().ok()?;
+        let version = template.versions.iter().find(|own| own["VersionNumber"].as_u64() == Some(number))?;
+        version["LaunchTemplateData"]["InstanceType"].as_str().map(str::to_owned)
+    }
+
     /// Removes what EKS made for a cluster.
     pub(crate) fn forget_cluster(&mut self, cluster: &str, tag: &str) {
         for kind in [Kind::NetworkInterface, Kind::SecurityGroup] {

@@ -9,7 +9,7 @@ use crate::eks::{Call, Cluster, Entry, Object, clusters, in_use, invalid, not_fo
 use crate::error::{Answer, ApiError};
 use crate::wire::seconds;
 
-const ADMIN_POLICY: &str = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy";
+pub(super) const ADMIN_POLICY: &str = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy";
 const POLICY_PREFIX: &str = "arn:aws:eks::aws:cluster-access-policy/AmazonEKS";
 
 pub(super) fn create(call: &mut Call<'_>) -> Answer {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::account::after;
-use crate::eks::{Call, Change, Cluster, Object, in_use, invalid, not_found, updates, versions};
+use crate::eks::{Call, Change, Cluster, Object, in_use, inside, invalid, not_found, updates, versions};
 use crate::error::{Answer, ApiError};
 use crate::wire::seconds;
 
@@ -53,7 +53,9 @@ pub(super) fn create(call: &mut Call<'_>) -> Answer {
     let ready = after(call.now, call.chance.duration(15.0, 0.2));
     own.change = Some((ready, Change::Becomes(Map::from_iter([("status".to_owned(), json!("ACTIVE"))]))));
     let answer = own.described();
-    call.cluster_mut()?.addons.insert(name, own);
+    call.cluster_mut()?.addons.insert(name.clone(), own);
+    let now = call.now;
+    inside::with(call.region, call.chance, &cluster_name, |kubernetes, cloud| kubernetes.install(&name, now, cloud));
     Ok(json!({ "addon": answer }))
 }
 
@@ -121,5 +123,10 @@ pub(super) fn delete(call: &mut Call<'_>) -> Answer {
         addon.set("status", "DELETING");
         addon.change = Some((gone, Change::Gone));
     }
-    Ok(json!({ "addon": addon.described() }))
+    let answer = addon.described();
+    if call.parameters["preserve"] != true {
+        let (cluster, now) = (call.text("clusterName").to_owned(), call.now);
+        inside::with(call.region, call.chance, &cluster, |kubernetes, cloud| kubernetes.uninstall(&name, now, cloud));
+    }
+    Ok(json!({ "addon": answer }))
 }

@@ -10,6 +10,7 @@ use crate::account::{ACCOUNT_ID, after};
 use crate::ec2::{self, Ec2};
 use crate::eks::{Call, Change, Cluster, Object, in_use, invalid, updates, versions};
 use crate::error::{Answer, ApiError};
+use crate::kubernetes::Kubernetes;
 use crate::wire::seconds;
 
 /// The tag of what EKS makes for a cluster.
@@ -66,10 +67,12 @@ pub(super) fn create(call: &mut Call<'_>) -> Answer {
         value.extend(described);
     }
     let mut own = Object::new(Value::Object(value));
-    let endpoint =
-        format!("https://{}.gr7.{}.eks.amazonaws.com", call.chance.letters(32).to_uppercase(), call.region.name);
+    let id = call.chance.letters(32).to_uppercase();
     let ready = after(call.now, call.chance.duration(622.0, 0.14));
-    let authority = STANDARD.encode("emulated: nobody has signed anything");
+    let server = &call.region.kubernetes;
+    let authority = STANDARD.encode(&server.authority);
+    // A host of its own would have to be found by names; a path of its own need not be.
+    let endpoint = format!("{}/{id}", server.url);
     let issuer =
         format!("https://oidc.eks.{}.amazonaws.com/id/{}", call.region.name, call.chance.letters(32).to_uppercase());
     let becomes = json!({
@@ -87,6 +90,8 @@ pub(super) fn create(call: &mut Call<'_>) -> Answer {
         entries: BTreeMap::new(),
         associations: BTreeMap::new(),
         updates: BTreeMap::new(),
+        endpoint: id,
+        kubernetes: Some(Kubernetes::new(call.chance.uuid()[..23].to_owned(), call.now)),
     };
     if creator_is_admin && access["authenticationMode"] != json!("CONFIG_MAP") {
         super::access::admin(call, &mut cluster, &name);

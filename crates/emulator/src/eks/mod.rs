@@ -6,6 +6,7 @@ mod access;
 mod addons;
 mod associations;
 mod clusters;
+pub(crate) mod inside;
 mod nodegroups;
 mod tags;
 mod updates;
@@ -21,6 +22,7 @@ use serde_json::{Map, Value, json};
 use crate::account::{ACCOUNT_ID, Chance, Region};
 use crate::error::{Answer, ApiError};
 use crate::iam::Iam;
+use crate::kubernetes::Kubernetes;
 use crate::wire::Request;
 
 /// What EKS knows in a region.
@@ -42,6 +44,10 @@ struct Cluster {
     /// Pod identity associations by identifier.
     associations: BTreeMap<String, Object>,
     updates: BTreeMap<String, Object>,
+    /// What its address ends with.
+    endpoint: String,
+    /// What is behind it. Absent only while it is worked on.
+    kubernetes: Option<Kubernetes>,
 }
 
 /// An access entry with its policies, by ARN.
@@ -137,11 +143,19 @@ impl Eks {
     }
 
     /// Lets everything become what it has become by `now`.
-    pub(crate) fn pass_time(region: &mut Region, now: Timestamp) {
+    pub(crate) fn pass_time(region: &mut Region, chance: &mut Chance, now: Timestamp) {
         let names: Vec<String> = region.eks.clusters.keys().cloned().collect();
         for name in names {
             let Some(cluster) = region.eks.clusters.get_mut(&name) else { continue };
             let is_there = cluster.own.pass_time(now);
+            for group in cluster.nodegroups.values() {
+                if let Some((when, Change::Becomes(members))) = &group.change
+                    && *when <= now
+                    && members.contains_key("releaseVersion")
+                {
+                    nodegroups::renew(&mut region.autoscaling, group, *when, chance);
+                }
+            }
             let gone: Vec<String> = cluster
                 .nodegroups
                 .iter_mut()
@@ -158,6 +172,7 @@ impl Eks {
                 clusters::take_back(&mut region.ec2, &name);
                 region.eks.clusters.remove(&name);
             }
+            inside::with(region, chance, &name, |kubernetes, cloud| kubernetes.pass_time(now, cloud));
         }
     }
 }

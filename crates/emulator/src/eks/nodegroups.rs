@@ -1,8 +1,9 @@
 //! Managed node groups, each with an autoscaling group.
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::account::after;
+use crate::account::{Chance, after};
 use crate::autoscaling::AutoScaling;
 use crate::eks::{Call, Change, Object, in_use, invalid, not_found, updates, versions};
 use crate::error::{Answer, ApiError};
@@ -73,8 +74,10 @@ pub(super) fn create(call: &mut Call<'_>) -> Answer {
     }
     let zones = value["subnets"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let zones: Vec<String> = zones.filter_map(|id| call.region.ec2.place_of(id)).map(|(_, zone)| zone).collect();
-    call.region.autoscaling.make(&group, &cluster_name, &name, &scaling, &zones, call.now);
-    let ready = after(call.now, call.chance.duration(119.0, 0.3));
+    call.region.autoscaling.make(&group, (&cluster_name, &name), &scaling, &zones, call.now, call.chance);
+    // It is active when its nodes are.
+    let nodes_ready = call.region.autoscaling.ready(&group).unwrap_or(call.now);
+    let ready = after(call.now, call.chance.duration(119.0, 0.3)).max(nodes_ready);
     let mut own = Object::new(Value::Object(value));
     own.change = Some((ready, Change::Becomes(Map::from_iter([("status".to_owned(), json!("ACTIVE"))]))));
     let answer = own.described();
@@ -170,7 +173,7 @@ pub(super) fn update(call: &mut Call<'_>) -> Answer {
     let autoscaling_group =
         group.value["resources"]["autoScalingGroups"][0]["name"].as_str().unwrap_or_default().to_owned();
     if let Some(scaling) = becomes.get("scalingConfig") {
-        call.region.autoscaling.resize(&autoscaling_group, scaling);
+        call.region.autoscaling.resize(&autoscaling_group, scaling, call.now, call.chance);
     }
     begin_update(call, "ConfigUpdate", &parameters, becomes, 15.0)
 }
@@ -233,6 +236,12 @@ pub(super) fn delete(call: &mut Call<'_>) -> Answer {
     group.set("status", "DELETING");
     group.change = Some((gone, Change::Gone));
     Ok(json!({ "nodegroup": group.described() }))
+}
+
+/// Lets a node group have other machines, when a version of it begins.
+pub(super) fn renew(autoscaling: &mut AutoScaling, group: &Object, now: Timestamp, chance: &mut Chance) {
+    let groups = group.value["resources"]["autoScalingGroups"].as_array().into_iter().flatten();
+    groups.filter_map(|group| group["name"].as_str()).for_each(|name| autoscaling.renew(name, now, chance));
 }
 
 /// Removes what EKS made for a node group that is gone.

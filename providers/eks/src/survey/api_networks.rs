@@ -48,8 +48,9 @@ impl Survey<'_> {
             notes.warnings.extend(networks.is_empty().then(|| private_warning("")));
             return (networks, notes);
         }
-        let service = self.options.address_service();
-        match own_address(service, LIMIT).await {
+        let address = own_address(self.options.address_service(), LIMIT).await;
+        let service = host(self.options.address_service());
+        match address {
             Ok(address) => {
                 notes.explanations.push(format!(
                     "kubernetes.api_access: the Kubernetes API will be reachable from {address}, where {service} sees this \
@@ -65,6 +66,12 @@ impl Survey<'_> {
             }
         }
     }
+}
+
+/// The host of a URL, which is what a person knows it by.
+fn host(service: &str) -> String {
+    let url = url::Url::parse(service).ok();
+    url.as_ref().and_then(url::Url::host_str).unwrap_or(service).to_owned()
 }
 
 fn private_warning(why: &str) -> String {
