@@ -5,7 +5,7 @@ use std::error::Error;
 use howso_infra::core::plan::Replacement;
 use howso_infra::core::spec::{Layers, embedded_profile, resolve};
 use howso_infra::interrupt::Interrupts;
-use howso_infra::{Finished, Goal, Session, Stage};
+use howso_infra::{Finished, Goal, Session};
 use howso_infra_rehearsal::Rehearsal;
 
 /// What goes wrong in a test of this kind.
@@ -13,11 +13,6 @@ pub type Failure = Box<dyn Error + Send + Sync>;
 
 /// To make what is wanted without replacing anything.
 pub const UP: Goal = Goal::Up { replacement: Replacement::Refused };
-
-/// How many calls there were that change something.
-pub fn mutating_calls(rehearsal: &Rehearsal) -> usize {
-    rehearsal.emulator().calls().iter().filter(|call| call.mutates).count()
-}
 
 /// Opens the cluster `demo` with a profile and what `settings` (`key=value`) say beyond it.
 pub async fn open(rehearsal: &Rehearsal, profile: &str, settings: &[&str]) -> Result<Session, Failure> {
@@ -29,11 +24,19 @@ pub async fn open(rehearsal: &Rehearsal, profile: &str, settings: &[&str]) -> Re
         layers = layers.set("--set", setting)?;
     }
     let spec = resolve(&layers, &registry.schemas())?.spec;
-    let session = Session::open(spec, &registry, rehearsal.surroundings()?).await?.until(Stage::Cloud);
+    let session = Session::open(spec, &registry, rehearsal.surroundings()?).await?;
     Ok(rehearsal.stage(session))
 }
 
 /// Carries a command out, as far as it goes.
 pub async fn run(session: &Session, goal: Goal) -> Result<Finished, Failure> {
     Ok(session.begin(goal).await?.execute(Interrupts::never()).await?)
+}
+
+/// Carries a command out, as far as it goes; nothing when a fault lets the program die in the middle.
+pub async fn run_or_die(rehearsal: &Rehearsal, session: &Session, goal: Goal) -> Result<Option<Finished>, Failure> {
+    tokio::select! {
+        finished = run(session, goal) => finished.map(Some),
+        () = rehearsal.emulator().death() => Ok(None),
+    }
 }

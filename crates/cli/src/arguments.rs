@@ -380,12 +380,19 @@ pub(crate) struct RehearseArguments {
     pub(crate) command: Rehearsed,
     /// Let something go wrong, for example answer-lost@12; may be repeated. `list` explains what there is
     ///
-    /// When the command fails because of it, the same command is given again, at most three times.
+    /// When the command fails because of it, the same command is given again, at most three times. answer-lost@every lets it go
+    /// wrong at each call in turn, in as many rehearsals, and prints a table like --runs.
     #[arg(long, value_name = "FAULT", value_hint = ValueHint::Other)]
     pub(crate) fault: Vec<String>,
     /// What names and durations are drawn from: the same for the same
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub(crate) seed: u64,
+    /// How many rehearsals, each with the next seed, and without --fault each with faults of its own
+    ///
+    /// Prints a table of how they ended. Exits with 1 when any was not done after three more times, or not as one in which nothing
+    /// goes wrong.
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) runs: u64,
     /// How far to go [default: as far as can be rehearsed]
     #[arg(long, value_name = "STAGE", value_enum)]
     pub(crate) until: Option<Stage>,
@@ -516,7 +523,8 @@ Examples:
   howso-infra rehearse up --profile large
   howso-infra rehearse down --profile small
   howso-infra rehearse up --fault list
-  howso-infra rehearse up --fault answer-lost@eks:CreateCluster --seed 7";
+  howso-infra rehearse up --fault answer-lost@eks:CreateCluster --seed 7
+  howso-infra rehearse up --runs 500";
 
 const PROFILE_EXAMPLES: &str = "\
 Examples:

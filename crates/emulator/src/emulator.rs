@@ -12,11 +12,12 @@ use axum::http::{HeaderMap, Method, Response, Uri};
 use axum::routing::get;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 use crate::account::{Account, KubernetesServer};
 use crate::eks::inside;
 use crate::error::{Answer, ApiError};
-use crate::faults::{Call, Fault, Faults, PlannedFault};
+use crate::faults::{Call, Died, Fault, Faults, PlannedFault};
 use crate::kubernetes;
 use crate::server::TlsListener;
 use crate::wire::{self, Misunderstood, Request};
@@ -31,17 +32,24 @@ pub struct Emulator {
     time: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     account: Arc<Mutex<Account>>,
     faults: Arc<Mutex<Faults>>,
+    death: Arc<Notify>,
 }
 
 impl Emulator {
     /// An empty account in which `time` tells the time, which never goes back. The same seed gives the same names and durations.
     pub fn new(time: impl Fn() -> Timestamp + Send + Sync + 'static, seed: u64) -> Self {
-        Self { time: Arc::new(time), account: Arc::new(Mutex::new(Account::new(seed))), faults: Arc::default() }
+        let account = Arc::new(Mutex::new(Account::new(seed)));
+        Self { time: Arc::new(time), account, faults: Arc::default(), death: Arc::default() }
     }
 
     /// Lets something go wrong.
     pub fn plan_fault(&self, planned: PlannedFault) {
         lock(&self.faults).plan(planned);
+    }
+
+    /// Waits until a fault lets the caller die: whatever it is doing is to be dropped as it is.
+    pub async fn death(&self) {
+        self.death.notified().await;
     }
 
     /// The calls so far, in the order in which they came.
@@ -105,43 +113,13 @@ async fn reply_inside(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
-    let now = (emulator.time)();
-    let mut account = lock(&emulator.account);
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let (endpoint, path) = uri.path().trim_start_matches('/').split_once('/').unwrap_or_default();
-    let regions: Vec<String> = account.regions.keys().cloned().collect();
-    let found = regions.into_iter().find_map(|name| {
-        let (region, ..) = account.region(&name, now);
-        Some((name, inside::reachable(region, endpoint)?))
-    });
-    let Some((region, (cluster, version))) = found else { return broken_off() };
-    let request = kubernetes::Request {
-        method: method.to_string(),
-        path: format!("/{path}"),
-        query: url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect(),
-        content_type: header("content-type"),
-        body: body.to_vec(),
-        user_agent: header("user-agent"),
-        user: None,
-        version,
-    };
-    let token = header("authorization");
-    let token = token.strip_prefix("Bearer ").unwrap_or_default();
-    let (name, mutates) = request.call();
-    let fault = lock(&emulator.faults).note(format!("kubernetes:{name}"), mutates);
-    if fault.is_none_or(Fault::commits) {
-        let (region, _, chance) = account.region(&region, now);
-        let answered = inside::answer(region, chance, &cluster, token, request, now);
-        if fault.is_none() {
-            return answered.map_or_else(broken_off, |answered| answered.written(now));
-        }
-    }
-    match fault.and_then(Fault::status) {
-        Some((code, reason, message)) => kubernetes::Response::failure(code, reason, message).written(now),
-        None => broken_off(),
+    match emulator.answer_inside(&method, &uri, &headers, &body) {
+        Ok(answer) => answer,
+        Err(Died) => emulator.bury().await,
     }
 }
 
+/// Answers a request to the cloud.
 async fn reply(
     State(emulator): State<Emulator>,
     method: Method,
@@ -149,29 +127,93 @@ async fn reply(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
-    let understood = wire::read(&method, &uri, &headers, &body);
-    let mut account = lock(&emulator.account);
-    let request_id = account.chance.uuid();
-    let request = match understood {
-        Ok(request) => request,
-        Err(failed) => return wire::failure(&failed, &request_id),
-    };
-    let failure = |error| {
-        let failed = Misunderstood { service: Some(request.service), operation: Some(request.operation), error };
-        wire::failure(&failed, &request_id)
-    };
-    let operation = &request.operation.name;
-    let mutates = !["Describe", "Get", "List"].iter().any(|prefix| operation.starts_with(prefix));
-    let fault = lock(&emulator.faults).note(format!("{}:{operation}", request.service), mutates);
-    if fault.is_none_or(Fault::commits) {
-        let answered = emulator
-            .carry_out(&request, &mut account)
-            .and_then(|value| wire::answer(request.model(), request.operation, &value, &request_id));
-        if fault.is_none() {
-            return answered.unwrap_or_else(failure);
-        }
+    match emulator.answer(&method, &uri, &headers, &body) {
+        Ok(answer) => answer,
+        Err(Died) => emulator.bury().await,
     }
-    fault.and_then(|fault| fault.says(request.service)).map_or_else(broken_off, failure)
+}
+
+impl Emulator {
+    fn answer(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Result<Response<Body>, Died> {
+        let understood = wire::read(method, uri, headers, body);
+        let mut account = lock(&self.account);
+        let request_id = account.chance.uuid();
+        let request = match understood {
+            Ok(request) => request,
+            Err(failed) => return Ok(wire::failure(&failed, &request_id)),
+        };
+        let failure = |error| {
+            let failed = Misunderstood { service: Some(request.service), operation: Some(request.operation), error };
+            wire::failure(&failed, &request_id)
+        };
+        let operation = &request.operation.name;
+        let mutates = !["Describe", "Get", "List"].iter().any(|prefix| operation.starts_with(prefix));
+        let fault = lock(&self.faults).note(format!("{}:{operation}", request.service), mutates)?;
+        let carried_out = fault.is_none_or(Fault::commits).then(|| {
+            let answered = self.carry_out(&request, &mut account);
+            let written =
+                answered.and_then(|value| wire::answer(request.model(), request.operation, &value, &request_id));
+            written.unwrap_or_else(failure)
+        });
+        Ok(match (fault, carried_out) {
+            (None | Some(Fault::DiesAnswered), Some(answer)) => answer,
+            (Some(Fault::DiesBefore | Fault::DiesAfter), _) => return Err(Died),
+            (fault, _) => fault.and_then(|fault| fault.says(request.service)).map_or_else(broken_off, failure),
+        })
+    }
+
+    fn answer_inside(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Result<Response<Body>, Died> {
+        let now = (self.time)();
+        let mut account = lock(&self.account);
+        let header =
+            |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        let (endpoint, path) = uri.path().trim_start_matches('/').split_once('/').unwrap_or_default();
+        let regions: Vec<String> = account.regions.keys().cloned().collect();
+        let found = regions.into_iter().find_map(|name| {
+            let (region, ..) = account.region(&name, now);
+            Some((name, inside::reachable(region, endpoint)?))
+        });
+        let Some((region, (cluster, version))) = found else { return Ok(broken_off()) };
+        let request = kubernetes::Request {
+            method: method.to_string(),
+            path: format!("/{path}"),
+            query: url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect(),
+            content_type: header("content-type"),
+            body: body.to_vec(),
+            user_agent: header("user-agent"),
+            user: None,
+            version,
+        };
+        let token = header("authorization");
+        let token = token.strip_prefix("Bearer ").unwrap_or_default();
+        let (name, mutates) = request.call();
+        let fault = lock(&self.faults).note(format!("kubernetes:{name}"), mutates)?;
+        let carried_out = fault.is_none_or(Fault::commits).then(|| {
+            let (region, _, chance) = account.region(&region, now);
+            let answered = inside::answer(region, chance, &cluster, token, request, now);
+            answered.map_or_else(broken_off, |answered| answered.written(now))
+        });
+        Ok(match (fault, carried_out) {
+            (None | Some(Fault::DiesAnswered), Some(answer)) => answer,
+            (Some(Fault::DiesBefore | Fault::DiesAfter), _) => return Err(Died),
+            (fault, _) => match fault.and_then(Fault::status) {
+                Some((code, reason, message)) => kubernetes::Response::failure(code, reason, message).written(now),
+                None => broken_off(),
+            },
+        })
+    }
+
+    /// Tells that the caller has died, whom nobody answers any more.
+    async fn bury(&self) -> Response<Body> {
+        self.death.notify_one();
+        std::future::pending().await
+    }
 }
 
 /// An answer that ends before it has begun: its body cannot be read, so the connection is broken.

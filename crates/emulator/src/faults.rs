@@ -21,6 +21,14 @@ pub enum Fault {
     FailsAfterwards,
     /// The service has done what was asked, and the connection breaks before the answer arrives.
     AnswerLost,
+    /// The service says that the credentials have expired, and has done nothing.
+    Expired,
+    /// The caller dies before the service has done anything.
+    DiesBefore,
+    /// The caller dies after the service has done what was asked, and before the answer arrives.
+    DiesAfter,
+    /// The caller dies after the answer, before its next call.
+    DiesAnswered,
 }
 
 /// The call with which something goes wrong.
@@ -56,6 +64,10 @@ pub struct UnknownFault {
     pub accepted: String,
 }
 
+/// The caller is no more.
+#[derive(Debug)]
+pub(crate) struct Died;
+
 /// A call that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
@@ -72,12 +84,23 @@ pub(crate) struct Faults {
     mutating: usize,
     of_operation: BTreeMap<String, usize>,
     planned: BTreeMap<Place, Fault>,
+    /// Whether the caller dies before its next call.
+    is_doomed: bool,
 }
 
 impl Fault {
     /// All there are.
-    pub const ALL: [Self; 5] =
-        [Self::Unavailable, Self::Throttled, Self::NeverArrives, Self::FailsAfterwards, Self::AnswerLost];
+    pub const ALL: [Self; 9] = [
+        Self::Unavailable,
+        Self::Throttled,
+        Self::NeverArrives,
+        Self::FailsAfterwards,
+        Self::AnswerLost,
+        Self::Expired,
+        Self::DiesBefore,
+        Self::DiesAfter,
+        Self::DiesAnswered,
+    ];
 
     /// What it is called.
     pub fn name(self) -> &'static str {
@@ -87,6 +110,10 @@ impl Fault {
             Self::NeverArrives => "never-arrives",
             Self::FailsAfterwards => "fails-afterwards",
             Self::AnswerLost => "answer-lost",
+            Self::Expired => "expired",
+            Self::DiesBefore => "dies-before",
+            Self::DiesAfter => "dies-after",
+            Self::DiesAnswered => "dies-answered",
         }
     }
 
@@ -98,14 +125,18 @@ impl Fault {
             Self::NeverArrives => "the connection breaks before the service has done anything",
             Self::FailsAfterwards => "the service does what was asked, and says that it failed",
             Self::AnswerLost => "the service does what was asked, and the connection breaks before the answer arrives",
+            Self::Expired => "the service says that the credentials have expired, and has done nothing",
+            Self::DiesBefore => "the program dies before the service has done anything",
+            Self::DiesAfter => "the program dies after the service has done what was asked, before the answer arrives",
+            Self::DiesAnswered => "the program dies after the answer, before its next call",
         }
     }
 
     /// Whether the service does what it was asked for.
     pub(crate) fn commits(self) -> bool {
         match self {
-            Self::Unavailable | Self::Throttled | Self::NeverArrives => false,
-            Self::FailsAfterwards | Self::AnswerLost => true,
+            Self::Unavailable | Self::Throttled | Self::NeverArrives | Self::Expired | Self::DiesBefore => false,
+            Self::FailsAfterwards | Self::AnswerLost | Self::DiesAfter | Self::DiesAnswered => true,
         }
     }
 
@@ -120,8 +151,35 @@ impl Fault {
             }
             Self::Throttled => Some(ApiError::new("ThrottlingException", "Rate exceeded").with_status(429)),
             Self::FailsAfterwards => Some(ApiError::internal("An internal error has occurred")),
-            Self::NeverArrives | Self::AnswerLost => None,
+            // <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html> and the other services' common errors.
+            Self::Expired => {
+                let (code, status) = match service {
+                    "ec2" => ("RequestExpired", 400),
+                    "eks" | "servicequotas" => ("ExpiredTokenException", 403),
+                    _ => ("ExpiredToken", 403),
+                };
+                let message = "The security token included in the request is expired";
+                Some(ApiError::new(code, message).with_status(status))
+            }
+            Self::NeverArrives | Self::AnswerLost | Self::DiesBefore | Self::DiesAfter | Self::DiesAnswered => None,
         }
+    }
+}
+
+impl PlannedFault {
+    /// The same, counted from after these calls.
+    #[must_use]
+    pub fn after(self, calls: &[Call]) -> Self {
+        let place = match self.place {
+            Place::MutatingCall(number) => {
+                Place::MutatingCall(number + calls.iter().filter(|call| call.mutates).count())
+            }
+            Place::Operation { name, number } => {
+                let before = calls.iter().filter(|call| call.name == name).count();
+                Place::Operation { name, number: number + before }
+            }
+        };
+        Self { place, ..self }
     }
 }
 
@@ -135,11 +193,20 @@ impl fmt::Display for PlannedFault {
     }
 }
 
+impl FromStr for Fault {
+    type Err = UnknownFault;
+
+    fn from_str(text: &str) -> Result<Self, UnknownFault> {
+        let accepted = || Self::ALL.map(Self::name).join(", ");
+        let unknown = || UnknownFault { message: format!("`{text}` is no fault"), accepted: accepted() };
+        Self::ALL.into_iter().find(|known| known.name() == text).ok_or_else(unknown)
+    }
+}
+
 impl FromStr for PlannedFault {
     type Err = UnknownFault;
 
     fn from_str(text: &str) -> Result<Self, UnknownFault> {
-        let names = Fault::ALL.map(Fault::name).join(", ");
         let form = || {
             UnknownFault {
             message: format!("`{text}` does not say with which call"),
@@ -149,8 +216,7 @@ impl FromStr for PlannedFault {
         }
         };
         let (fault, place) = text.split_once('@').ok_or_else(form)?;
-        let unknown = || UnknownFault { message: format!("`{fault}` is no fault"), accepted: names };
-        let fault = Fault::ALL.into_iter().find(|known| known.name() == fault).ok_or_else(unknown)?;
+        let fault = fault.parse()?;
         let from_one = |text: &str| text.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
         if let Some(number) = from_one(place) {
             return Ok(Self { fault, place: Place::MutatingCall(number) });
@@ -198,7 +264,8 @@ impl Fault {
             Self::FailsAfterwards => {
                 Some((500, "InternalError", "Internal error occurred: etcdserver: request timed out"))
             }
-            Self::NeverArrives | Self::AnswerLost => None,
+            Self::Expired => Some((401, "Unauthorized", "Unauthorized")),
+            Self::NeverArrives | Self::AnswerLost | Self::DiesBefore | Self::DiesAfter | Self::DiesAnswered => None,
         }
     }
 }
@@ -209,8 +276,17 @@ impl Faults {
         self.planned.insert(place, fault);
     }
 
-    /// Notes a call, and says what goes wrong with it.
-    pub(crate) fn note(&mut self, name: String, mutates: bool) -> Option<Fault> {
+    /// Notes a call, and says what goes wrong with it; [`Err`] when the caller has died meanwhile.
+    pub(crate) fn note(&mut self, name: String, mutates: bool) -> Result<Option<Fault>, Died> {
+        if std::mem::take(&mut self.is_doomed) {
+            return Err(Died);
+        }
+        let fault = self.find(name, mutates);
+        self.is_doomed = fault == Some(Fault::DiesAnswered);
+        Ok(fault)
+    }
+
+    fn find(&mut self, name: String, mutates: bool) -> Option<Fault> {
         self.calls.push(Call { name: name.clone(), mutates });
         let count = self.of_operation.entry(name.clone()).or_default();
         let place = Place::Operation { name, number: *count };

@@ -21,6 +21,16 @@ pub use howso_infra_emulator::{Call, Fault, Place, PlannedFault, UnknownFault};
 /// When every rehearsal begins: runs with the same seed are the same to the second.
 const EPOCH_SECOND: i64 = 1_767_225_600;
 
+/// What goes wrong in the rehearsal of a seed: at most `max` faults, at calls of `changes` that change something.
+pub fn random_faults(seed: u64, changes: usize, max: usize) -> Vec<PlannedFault> {
+    let mut chance = fastrand::Rng::with_seed(seed);
+    let fault = |chance: &mut fastrand::Rng| PlannedFault {
+        fault: Fault::ALL[chance.usize(..Fault::ALL.len())],
+        place: Place::MutatingCall(chance.usize(..changes.max(1))),
+    };
+    (0..chance.usize(..=max)).map(|_| fault(&mut chance)).collect()
+}
+
 /// An emulated account with a state directory beside it. Several runs, one after the other, find what those before have made.
 pub struct Rehearsal {
     emulator: Emulator,

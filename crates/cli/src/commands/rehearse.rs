@@ -1,10 +1,12 @@
 //! `rehearse`: the same command against an emulated cloud, in virtual time.
 
+mod report;
+mod runs;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use howso_infra_rehearsal::{Call, Fault, PlannedFault, Rehearsal};
-use serde_json::{Value, json};
+use howso_infra_rehearsal::{Call, Fault, PlannedFault, Rehearsal, UnknownFault};
 
 use super::{Context, down, plan, up, verify};
 use crate::arguments::{
@@ -15,9 +17,8 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::settings;
 use crate::signals::Signals;
-use crate::view::Report;
 use crate::view::errors::FailureReport;
-use crate::view::style::{Style, add_line, counted, duration};
+use report::{Catalogue, RehearsalReport};
 
 /// How often the same command is given again after something went wrong on purpose.
 const REPETITIONS_MAX: usize = 3;
@@ -28,58 +29,133 @@ const DEFAULTS: [(&str, &str); 3] = [("name", "howso"), ("provider", "eks"), ("r
 pub(super) async fn run(
     context: &Context<'_>,
     signals: &mut Signals,
-    mut arguments: RehearseArguments,
+    arguments: RehearseArguments,
 ) -> Result<(), Failure> {
     if arguments.fault.iter().any(|fault| fault == "list") {
         context.console.data(&Catalogue);
         return Ok(());
     }
-    let faults = faults(&arguments.fault)?;
-    let rehearsal = Rehearsal::new(arguments.seed).await.map_err(Failure::Runtime)?;
-    complete(context, &mut arguments.spec, &rehearsal)?;
-    let registry = rehearsal.registry();
-    let stage = Context { registry: &registry, rehearsal: Some(&rehearsal), ..*context };
-    context.console.tell_time_of(rehearsal.clock());
+    let faults = Faults::read(&arguments.fault)?;
     context
         .console
         .note("rehearsal: an emulated AWS in this process, in virtual time; nothing real is asked or changed");
+    if arguments.runs > 1 || !faults.sweeps.is_empty() {
+        return runs::run(context, signals, &arguments, &faults).await;
+    }
+    let faults = faults.planned;
+    let performance = rehearse(context, signals, &arguments, arguments.seed, &faults).await?;
+    // What was refused as it was typed was not rehearsed.
+    if !performance.calls.is_empty() {
+        context.console.say(&RehearsalReport { arguments: &arguments, faults: &faults, performance: &performance });
+    }
+    performance.done
+}
+
+/// How a rehearsal went.
+struct Performance {
+    /// What came of it in the end.
+    done: Result<(), Failure>,
+    /// In virtual time.
+    passed: Duration,
+    calls: Vec<Call>,
+    /// How often the same command was given again.
+    repetitions: usize,
+    /// What there is at the end, by kind.
+    there: BTreeMap<&'static str, usize>,
+}
+
+/// Rehearses the command once, and again as often as a user would.
+async fn rehearse(
+    context: &Context<'_>,
+    signals: &mut Signals,
+    arguments: &RehearseArguments,
+    seed: u64,
+    faults: &[PlannedFault],
+) -> Result<Performance, Failure> {
+    let rehearsal = Rehearsal::new(seed).await.map_err(Failure::Runtime)?;
+    let mut spec = arguments.spec.clone();
+    complete(context, &mut spec, &rehearsal)?;
+    let registry = rehearsal.registry();
+    let stage = Context { registry: &registry, rehearsal: Some(&rehearsal), ..*context };
+    context.console.tell_time_of(rehearsal.clock());
     if arguments.command == Rehearsed::Down {
         // What is to be removed is made before, and nothing goes wrong with that.
-        perform(&stage, signals, Rehearsed::Up, &arguments).await?;
+        perform(&stage, signals, Rehearsed::Up, arguments.until, &spec).await?;
     }
-    let (calls_before, passed_before) = (rehearsal.emulator().calls().len(), rehearsal.passed());
-    for fault in &faults {
-        rehearsal.emulator().plan_fault(fault.clone());
+    let (calls_before, passed_before) = (rehearsal.emulator().calls(), rehearsal.passed());
+    for fault in faults {
+        rehearsal.emulator().plan_fault(fault.clone().after(&calls_before));
     }
     let mut repetitions = 0;
     let done = loop {
-        match perform(&stage, signals, arguments.command, &arguments).await {
-            Err(failure) if repetitions < REPETITIONS_MAX && !faults.is_empty() && is_resumable(&failure) => {
-                context.console.failure(&FailureReport { failure: &failure, resume: None });
-                repetitions += 1;
-                context.console.note("rehearsal: the same command again, as a user would give it");
-            }
-            done => break done,
+        let again = repetitions < REPETITIONS_MAX && !faults.is_empty();
+        tokio::select! {
+            done = perform(&stage, signals, arguments.command, arguments.until, &spec) => match done {
+                Err(failure) if again && is_resumable(&failure) => {
+                    context.console.failure(&FailureReport { failure: &failure, resume: None });
+                }
+                done => break done,
+            },
+            () = rehearsal.emulator().death() => context.console.note("rehearsal: the program has died"),
         }
+        repetitions += 1;
+        context.console.clear();
+        context.console.note("rehearsal: the same command again, as a user would give it");
     };
-    let calls = rehearsal.emulator().calls().split_off(calls_before);
-    let passed = rehearsal.passed().saturating_sub(passed_before);
-    // What was refused as it was typed was not rehearsed.
-    if !calls.is_empty() {
-        let report = RehearsalReport { arguments: &arguments, faults: &faults, passed, calls: &calls, repetitions };
-        context.console.say(&report);
-    }
-    done
+    Ok(Performance {
+        done,
+        passed: rehearsal.passed().saturating_sub(passed_before),
+        calls: rehearsal.emulator().calls().split_off(calls_before.len()),
+        repetitions,
+        there: rehearsal.emulator().inventory(),
+    })
 }
 
-fn faults(texts: &[String]) -> Result<Vec<PlannedFault>, Failure> {
-    let parse = |text: &String| {
-        text.parse().map_err(|error: howso_infra_rehearsal::UnknownFault| {
-            let hint = format!("accepted: {}; `--fault list` explains them", error.accepted);
-            Failure::usage(format!("--fault: {}", error.message), hint)
-        })
-    };
-    texts.iter().map(parse).collect()
+/// What is to go wrong.
+struct Faults {
+    /// In every rehearsal.
+    planned: Vec<PlannedFault>,
+    /// At each call in turn, one in each rehearsal.
+    sweeps: Vec<Sweep>,
+}
+
+/// The same fault at each call in turn.
+#[derive(Clone, Copy)]
+struct Sweep {
+    fault: Fault,
+    calls: Swept,
+}
+
+/// At which calls.
+#[derive(Clone, Copy)]
+enum Swept {
+    /// Those that change something.
+    Changes,
+    /// The first and the last of each operation that reads.
+    Reads,
+}
+
+impl Faults {
+    fn read(texts: &[String]) -> Result<Self, Failure> {
+        let mut faults = Self { planned: Vec::new(), sweeps: Vec::new() };
+        for text in texts {
+            faults.add(text).map_err(|error| {
+                let hint = format!("accepted: {}; `--fault list` explains them", error.accepted);
+                Failure::usage(format!("--fault: {}", error.message), hint)
+            })?;
+        }
+        Ok(faults)
+    }
+
+    fn add(&mut self, text: &str) -> Result<(), UnknownFault> {
+        let swept = [("@every", Swept::Changes), ("@every-read", Swept::Reads)];
+        let sweep = swept.into_iter().find_map(|(ending, calls)| Some((text.strip_suffix(ending)?, calls)));
+        match sweep {
+            Some((fault, calls)) => self.sweeps.push(Sweep { fault: fault.parse()?, calls }),
+            None => self.planned.push(text.parse()?),
+        }
+        Ok(())
+    }
 }
 
 /// Fills in what nobody says, so that a rehearsal needs no file and no flag.
@@ -103,9 +179,10 @@ async fn perform(
     stage: &Context<'_>,
     signals: &mut Signals,
     command: Rehearsed,
-    arguments: &RehearseArguments,
+    until: Option<Stage>,
+    spec: &SpecArguments,
 ) -> Result<(), Failure> {
-    let (spec, until) = (arguments.spec.clone(), arguments.until);
+    let spec = spec.clone();
     match command {
         Rehearsed::Up => {
             let arguments = UpArguments {
@@ -142,93 +219,5 @@ async fn perform(
 
 /// Whether a user would simply give the same command again.
 fn is_resumable(failure: &Failure) -> bool {
-    matches!(Exit::of(failure), Exit::Failed | Exit::Partly | Exit::LeftBehind)
-}
-
-/// What can go wrong on purpose.
-struct Catalogue;
-
-impl Report for Catalogue {
-    fn kind(&self) -> &'static str {
-        "faults"
-    }
-
-    fn json(&self) -> Value {
-        let fault = |fault: Fault| json!({ "name": fault.name(), "meaning": fault.meaning() });
-        json!({ "faults": Fault::ALL.map(fault) })
-    }
-
-    fn text(&self, _style: Style) -> String {
-        let width = Fault::ALL.map(|fault| fault.name().len()).into_iter().max().unwrap_or_default();
-        let mut text = String::new();
-        for fault in Fault::ALL {
-            add_line(&mut text, &format!("{:width$}  {}", fault.name(), fault.meaning()));
-        }
-        text + "\nFAULT@12                 at the call of this number that changes something\n\
-                FAULT@ec2:CreateVpc      at the first call of an operation\n\
-                FAULT@ec2:CreateVpc#2    at the second\n"
-    }
-}
-
-/// What a rehearsal shows beyond what the command itself shows.
-struct RehearsalReport<'a> {
-    arguments: &'a RehearseArguments,
-    faults: &'a [PlannedFault],
-    /// In virtual time.
-    passed: Duration,
-    calls: &'a [Call],
-    repetitions: usize,
-}
-
-impl RehearsalReport<'_> {
-    /// How many calls there were by service, reads and changes apart.
-    fn by_service(&self) -> BTreeMap<&str, (usize, usize)> {
-        let mut counted = BTreeMap::new();
-        for call in self.calls {
-            let service = call.name.split(':').next().unwrap_or_default();
-            let (reads, changes) = counted.entry(service).or_insert((0, 0));
-            *(if call.mutates { changes } else { reads }) += 1;
-        }
-        counted
-    }
-}
-
-impl Report for RehearsalReport<'_> {
-    fn kind(&self) -> &'static str {
-        "rehearsal"
-    }
-
-    fn json(&self) -> Value {
-        let calls: BTreeMap<&str, Value> = self
-            .by_service()
-            .into_iter()
-            .map(|(service, (reads, changes))| (service, json!({ "reads": reads, "changes": changes })))
-            .collect();
-        json!({
-            "command": self.arguments.command.as_str(), "emulated": true, "seed": self.arguments.seed,
-            "virtual_secs": self.passed.as_secs_f64(), "calls": calls, "repetitions": self.repetitions,
-            "faults": self.faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        })
-    }
-
-    fn text(&self, style: Style) -> String {
-        let took = duration(self.passed.as_secs_f64());
-        let mut text =
-            format!("rehearsal of {}: {} of virtual time\n", style.bold(self.arguments.command.as_str()), took);
-        let services = self.by_service();
-        let (reads, changes) = services.values().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-        let calls = counted(reads + changes, "call", "calls");
-        let parts: Vec<String> =
-            services.iter().map(|(service, (reads, changes))| format!("{service} {reads} + {changes}")).collect();
-        add_line(&mut text, &format!("  {calls}: {reads} reads and {changes} changes ({})", parts.join(", ")));
-        if !self.faults.is_empty() {
-            let names: Vec<String> = self.faults.iter().map(ToString::to_string).collect();
-            let again = match self.repetitions {
-                0 => "the command was given once".to_owned(),
-                some => format!("the command was given {} more", counted(some, "time", "times")),
-            };
-            add_line(&mut text, &format!("  {} went wrong on purpose; {again}", names.join(", ")));
-        }
-        text
-    }
+    matches!(Exit::of(failure), Exit::Failed | Exit::Partly | Exit::Credentials | Exit::LeftBehind)
 }

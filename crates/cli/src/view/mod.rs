@@ -21,6 +21,8 @@ use howso_infra::{Event, Phase};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+#[cfg(feature = "eks")]
+use crate::arguments::Color;
 use crate::arguments::{Output, TalkArguments};
 use crate::machine::Machine;
 use human::Bars;
@@ -43,6 +45,7 @@ pub(crate) trait Report {
 pub(crate) struct Console {
     output: Output,
     quiet: bool,
+    is_silent: bool,
     stdout_style: Style,
     stderr_style: Style,
     bars: Option<Mutex<Bars>>,
@@ -67,6 +70,7 @@ impl Console {
         Self {
             output: talk.output,
             quiet: talk.quiet,
+            is_silent: false,
             stdout_style: Style::new(talk, machine, machine.stdout_is_terminal),
             stderr_style,
             bars: bars.then(|| Mutex::new(Bars::on_standard_error(stderr_style))),
@@ -75,6 +79,13 @@ impl Console {
             clock: OnceLock::new(),
             stdout_error: Mutex::new(None),
         }
+    }
+
+    /// One that prints nothing.
+    #[cfg(feature = "eks")]
+    pub(crate) fn silent() -> Self {
+        let talk = TalkArguments { output: Output::Plain, color: Color::Never, quiet: true, verbose: 0 };
+        Self { is_silent: true, ..Self::new(talk, &Machine::default()) }
     }
 
     /// Gives events the time of another clock, from the first call on.
@@ -208,6 +219,9 @@ impl Console {
     }
 
     fn print_error(&self, text: &str) {
+        if self.is_silent {
+            return;
+        }
         match self.bars() {
             Some(mut bars) => bars.print(text.trim_end_matches('\n')),
             None => print_error_line(text.trim_end_matches('\n')),
@@ -216,6 +230,9 @@ impl Console {
 
     /// After a failure nothing more is written; what runs goes on.
     fn write_out(&self, text: &str) {
+        if self.is_silent {
+            return;
+        }
         let mut error = self.stdout_error.lock().unwrap_or_else(PoisonError::into_inner);
         if error.is_none() {
             let mut stdout = io::stdout().lock();

@@ -232,7 +232,7 @@ mod tests {
         Room { name, labels, taints, is_unschedulable: false, free, pods: Vec::new() }
     }
 
-    fn pod(spec: Value) -> Value {
+    fn pod(spec: &Value) -> Value {
         json!({ "metadata": { "namespace": "howso", "labels": { "app": "nats" } }, "spec": spec })
     }
 
@@ -244,14 +244,14 @@ mod tests {
         let tolerant =
             json!({ "tolerations": [{ "key": "howso.com/nodetype", "operator": "Equal", "value": "worker" }] });
         let other = json!({ "tolerations": [{ "key": "howso.com/nodetype", "operator": "Equal", "value": "core" }] });
-        assert_eq!(fits(&pod(tolerant), &worker, &[]), Ok(()));
-        assert!(fits(&pod(other), &worker, &[]).is_err_and(|why| why.contains("untolerated taint")));
+        assert_eq!(fits(&pod(&tolerant), &worker, &[]), Ok(()));
+        assert!(fits(&pod(&other), &worker, &[]).is_err_and(|why| why.contains("untolerated taint")));
     }
 
     #[test]
     fn what_asks_for_more_than_is_free_does_not_fit() {
         let (labels, taints) = (json!({}), json!([]));
-        let asks = |cpu: &str| pod(json!({ "containers": [{ "resources": { "requests": { "cpu": cpu } } }] }));
+        let asks = |cpu: &str| pod(&json!({ "containers": [{ "resources": { "requests": { "cpu": cpu } } }] }));
         assert_eq!(fits(&asks("4"), &room("a", &labels, &taints), &[]), Ok(()));
         assert_eq!(fits(&asks("4001m"), &room("a", &labels, &taints), &[]), Err("Insufficient cpu".to_owned()));
     }
@@ -266,7 +266,7 @@ mod tests {
         let term =
             json!({ "topologyKey": "kubernetes.io/hostname", "labelSelector": { "matchLabels": { "app": "nats" } } });
         let apart = json!({ "podAntiAffinity": { "requiredDuringSchedulingIgnoredDuringExecution": [term] } });
-        let pod = pod(json!({ "affinity": apart }));
+        let pod = pod(&json!({ "affinity": apart }));
         assert!(fits(&pod, &rooms[0], &rooms).is_err());
         assert_eq!(fits(&pod, &rooms[1], &rooms), Ok(()));
     }
@@ -281,7 +281,7 @@ mod tests {
             "topologyKey": "zone", "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule",
             "labelSelector": { "matchLabels": { "app": "nats" } },
         });
-        let pod = pod(json!({ "topologySpreadConstraints": [constraint] }));
+        let pod = pod(&json!({ "topologySpreadConstraints": [constraint] }));
         assert!(fits(&pod, &rooms[0], &rooms).is_err());
         assert_eq!(fits(&pod, &rooms[1], &rooms), Ok(()));
     }

@@ -288,32 +288,32 @@ mod tests {
         Key::new("configmaps", "default", "a")
     }
 
-    fn object(data: Value) -> Value {
+    fn object(data: &Value) -> Value {
         json!({
             "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "a", "namespace": "default" }, "data": data,
         })
     }
 
-    fn apply(store: &mut Store, manager: &str, data: Value, is_forced: bool) -> Result<Value, Refusal> {
+    fn apply(store: &mut Store, manager: &str, data: &Value, is_forced: bool) -> Result<Value, Refusal> {
         store.apply(&key(), &object(data), manager, is_forced, Timestamp::UNIX_EPOCH)
     }
 
     #[test]
     fn what_is_applied_no_longer_goes_and_what_others_wrote_stays() {
         let mut store = Store::default();
-        apply(&mut store, "one", json!({ "a": "1", "b": "1" }), false).expect("nothing is there");
-        apply(&mut store, "two", json!({ "c": "2" }), false).expect("nobody owns it");
-        let merged = apply(&mut store, "one", json!({ "a": "1" }), false).expect("its own");
+        apply(&mut store, "one", &json!({ "a": "1", "b": "1" }), false).expect("nothing is there");
+        apply(&mut store, "two", &json!({ "c": "2" }), false).expect("nobody owns it");
+        let merged = apply(&mut store, "one", &json!({ "a": "1" }), false).expect("its own");
         assert_eq!(merged["data"], json!({ "a": "1", "c": "2" }));
     }
 
     #[test]
     fn what_another_owns_is_taken_over_only_by_force() {
         let mut store = Store::default();
-        apply(&mut store, "one", json!({ "a": "1" }), false).expect("nothing is there");
-        let refused = apply(&mut store, "two", json!({ "a": "2" }), false).expect_err("it is another's");
+        apply(&mut store, "one", &json!({ "a": "1" }), false).expect("nothing is there");
+        let refused = apply(&mut store, "two", &json!({ "a": "2" }), false).expect_err("it is another's");
         assert_eq!(refused.code, 409);
-        let taken = apply(&mut store, "two", json!({ "a": "2" }), true).expect("by force");
+        let taken = apply(&mut store, "two", &json!({ "a": "2" }), true).expect("by force");
         assert_eq!(taken["data"]["a"], json!("2"));
         assert_eq!(taken["metadata"]["managedFields"].as_array().map(Vec::len), Some(1));
     }
@@ -321,8 +321,8 @@ mod tests {
     #[test]
     fn the_same_again_changes_nothing() {
         let mut store = Store::default();
-        let first = apply(&mut store, "one", json!({ "a": "1" }), false).expect("nothing is there");
-        let again = apply(&mut store, "one", json!({ "a": "1" }), false).expect("the same");
+        let first = apply(&mut store, "one", &json!({ "a": "1" }), false).expect("nothing is there");
+        let again = apply(&mut store, "one", &json!({ "a": "1" }), false).expect("the same");
         assert_eq!(first["metadata"]["resourceVersion"], again["metadata"]["resourceVersion"]);
     }
 }

@@ -1,0 +1,328 @@
+//! Many rehearsals with other seeds, each with other faults.
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use howso_infra::core::{ErrorKind, Finding, Severity};
+use howso_infra_rehearsal::{Call, Place, PlannedFault, random_faults};
+use serde_json::{Value, json};
+
+use super::{Faults, Performance, REPETITIONS_MAX, Sweep, Swept, rehearse};
+use crate::arguments::RehearseArguments;
+use crate::commands::{Context, block_on};
+use crate::failure::Failure;
+use crate::signals::Signals;
+use crate::view::style::{Style, add_line, counted, duration};
+use crate::view::{Console, Report};
+
+/// The greatest number of faults in one run.
+const FAULTS_MAX: usize = 3;
+
+/// One run of many.
+struct Run {
+    seed: u64,
+    faults: Vec<PlannedFault>,
+    performance: Result<Performance, Failure>,
+}
+
+/// Rehearses the command many times: with as many seeds, each with the faults that were named or with some drawn from its seed; or, with
+/// one seed, with a fault at each call in turn.
+pub(super) async fn run(
+    context: &Context<'_>,
+    signals: &mut Signals,
+    arguments: &RehearseArguments,
+    faults: &Faults,
+) -> Result<(), Failure> {
+    let console = Arc::new(Console::silent());
+    let silent = Context { console: &console, ..*context };
+    let calm = rehearse(&silent, signals, arguments, arguments.seed, &[]).await?;
+    let cases = cases(arguments, faults, &calm.calls);
+    calm.done?;
+    let expected = Expected { there: calm.there };
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut runs = Vec::new();
+        while let Some((seed, faults)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let performance = perform(&silent, arguments, *seed, faults);
+            // Whoever interrupts wants an end to all of them.
+            let done = performance.as_ref().map(|performance| &performance.done);
+            if matches!(done, Ok(Err(Failure::Interrupted | Failure::Abandoned))) {
+                next.store(cases.len(), Ordering::Relaxed);
+            }
+            runs.push(Run { seed: *seed, faults: faults.clone(), performance });
+        }
+        runs
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let mut runs: Vec<Run> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+    });
+    runs.sort_by(|one, other| (one.seed, &one.faults).cmp(&(other.seed, &other.faults)));
+    let violations = runs.iter().filter_map(|run| {
+        let what = expected.violation(run)?;
+        let faults = expected.least(&silent, arguments, run);
+        Some(Violation { seed: run.seed, what, faults })
+    });
+    let violations: Vec<Violation> = violations.collect();
+    context.console.data(&RunsReport { arguments, runs: &runs, violations: &violations });
+    if violations.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Found(violations.iter().map(Violation::finding).collect()))
+    }
+}
+
+/// The seed and the faults of each rehearsal. `calls` are those of one in which nothing goes wrong.
+fn cases(arguments: &RehearseArguments, faults: &Faults, calls: &[Call]) -> Vec<(u64, Vec<PlannedFault>)> {
+    let changes = calls.iter().filter(|call| call.mutates).count();
+    if faults.sweeps.is_empty() {
+        let end = arguments.seed.saturating_add(arguments.runs);
+        let faults = |seed| match faults.planned.as_slice() {
+            [] => random_faults(seed, changes, FAULTS_MAX),
+            planned => planned.to_vec(),
+        };
+        return (arguments.seed..end).map(|seed| (seed, faults(seed))).collect();
+    }
+    let places = |sweep: Sweep| match sweep.calls {
+        Swept::Changes => (0..changes).map(Place::MutatingCall).collect(),
+        Swept::Reads => first_and_last_reads(calls),
+    };
+    let of_sweep = |sweep: &Sweep| {
+        let fault = sweep.fault;
+        places(*sweep).into_iter().map(move |place| {
+            let planned = faults.planned.iter().cloned().chain([PlannedFault { fault, place }]);
+            (arguments.seed, planned.collect())
+        })
+    };
+    faults.sweeps.iter().flat_map(of_sweep).collect()
+}
+
+fn first_and_last_reads(calls: &[Call]) -> Vec<Place> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for call in calls.iter().filter(|call| !call.mutates) {
+        *counts.entry(&call.name).or_default() += 1;
+    }
+    let place = |name: &str, number| Place::Operation { name: name.to_owned(), number };
+    let places = counts.into_iter().flat_map(|(name, count)| {
+        let first = place(name, 0);
+        let last = (count > 1).then(|| place(name, count - 1));
+        std::iter::once(first).chain(last)
+    });
+    places.collect()
+}
+
+/// Rehearses once in this thread.
+fn perform(
+    context: &Context<'_>,
+    arguments: &RehearseArguments,
+    seed: u64,
+    faults: &[PlannedFault],
+) -> Result<Performance, Failure> {
+    let mut performance = Err(Failure::Interrupted);
+    block_on(async |signals| {
+        performance = Box::pin(rehearse(context, signals, arguments, seed, faults)).await;
+        Ok(())
+    })?;
+    performance
+}
+
+/// What a run must come to.
+struct Expected {
+    there: BTreeMap<&'static str, usize>,
+}
+
+impl Expected {
+    /// What is wrong with how a run ended.
+    fn violation(&self, run: &Run) -> Option<String> {
+        let performance = match &run.performance {
+            Ok(performance) => performance,
+            Err(failure) => return Some(format!("it could not be rehearsed: {failure}")),
+        };
+        let again = counted(performance.repetitions, "repetition", "repetitions");
+        match &performance.done {
+            Err(failure) => Some(format!("after {again}: {failure}")),
+            Ok(()) if performance.repetitions > REPETITIONS_MAX => Some(format!("done, but only after {again}")),
+            Ok(()) if performance.there != self.there => {
+                Some(format!("after {again} there is {:?} instead of {:?}", performance.there, self.there))
+            }
+            Ok(()) => None,
+        }
+    }
+
+    /// As few of the faults of a run as still make it go wrong.
+    fn least(&self, context: &Context<'_>, arguments: &RehearseArguments, run: &Run) -> Vec<PlannedFault> {
+        let mut faults = run.faults.clone();
+        for fault in &run.faults {
+            let fewer: Vec<PlannedFault> = faults.iter().filter(|kept| *kept != fault).cloned().collect();
+            let performance = perform(context, arguments, run.seed, &fewer);
+            if self.violation(&Run { seed: run.seed, faults: fewer.clone(), performance }).is_some() {
+                faults = fewer;
+            }
+        }
+        faults
+    }
+}
+
+/// A run that went wrong in the end, with the faults that it takes.
+struct Violation {
+    seed: u64,
+    what: String,
+    faults: Vec<PlannedFault>,
+}
+
+impl Violation {
+    fn finding(&self) -> Finding {
+        Finding {
+            severity: Severity::Blocking,
+            subject: format!("seed {}", self.seed),
+            message: self.what.clone(),
+            cure: None,
+            kind: Some(ErrorKind::Failed),
+        }
+    }
+}
+
+/// What many runs came to.
+struct RunsReport<'a> {
+    arguments: &'a RehearseArguments,
+    runs: &'a [Run],
+    violations: &'a [Violation],
+}
+
+impl RunsReport<'_> {
+    fn performances(&self) -> impl Iterator<Item = &Performance> {
+        self.runs.iter().filter_map(|run| run.performance.as_ref().ok())
+    }
+
+    /// How many runs were done after so many repetitions.
+    fn by_repetitions(&self) -> BTreeMap<usize, usize> {
+        let mut counts = BTreeMap::new();
+        for performance in self.performances().filter(|performance| performance.done.is_ok()) {
+            *counts.entry(performance.repetitions).or_default() += 1;
+        }
+        counts
+    }
+
+    /// The median, and what 95 of 100 do not exceed.
+    fn quantiles(&self, of: fn(&Performance) -> f64) -> (f64, f64) {
+        let mut values: Vec<f64> = self.performances().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        let at = |percent: usize| values.get((values.len() * percent / 100).min(values.len().saturating_sub(1)));
+        (at(50).copied().unwrap_or_default(), at(95).copied().unwrap_or_default())
+    }
+}
+
+fn calls(performance: &Performance) -> f64 {
+    // Far below where a float would lose any of them.
+    #[expect(clippy::cast_precision_loss, reason = "there are hundreds")]
+    let count = performance.calls.len() as f64;
+    count
+}
+
+fn seconds(performance: &Performance) -> f64 {
+    performance.passed.as_secs_f64()
+}
+
+impl Report for RunsReport<'_> {
+    fn kind(&self) -> &'static str {
+        "rehearsals"
+    }
+
+    fn json(&self) -> Value {
+        let (calls, seconds) = (self.quantiles(calls), self.quantiles(seconds));
+        let violation = |violation: &Violation| {
+            let faults: Vec<String> = violation.faults.iter().map(ToString::to_string).collect();
+            json!({ "seed": violation.seed, "what": violation.what, "faults": faults })
+        };
+        json!({
+            "command": self.arguments.command.as_str(), "emulated": true, "seed": self.arguments.seed, "runs": self.runs.len(),
+            "done_by_repetitions": self.by_repetitions(), "calls": { "p50": calls.0, "p95": calls.1 },
+            "virtual_secs": { "p50": seconds.0, "p95": seconds.1 },
+            "violations": self.violations.iter().map(violation).collect::<Vec<_>>(),
+        })
+    }
+
+    fn text(&self, style: Style) -> String {
+        let (calls, seconds) = (self.quantiles(calls), self.quantiles(seconds));
+        let faults: usize = self.runs.iter().map(|run| run.faults.len()).sum();
+        let mut text = format!(
+            "{} of {}, in which {} wrong on purpose\n",
+            style.bold(&counted(self.runs.len(), "rehearsal", "rehearsals")),
+            self.arguments.command.as_str(),
+            counted(faults, "call went", "calls went"),
+        );
+        for (repetitions, count) in self.by_repetitions() {
+            let again = match repetitions {
+                0 => "at once".to_owned(),
+                some => format!("after the command was given {} more", counted(some, "time", "times")),
+            };
+            add_line(&mut text, &format!("  {count:>6} done {again}"));
+        }
+        add_line(&mut text, &format!("  {:>6} not done, or not as a calm one", self.violations.len()));
+        add_line(&mut text, &format!("  calls         p50 {:.0}, p95 {:.0}", calls.0, calls.1));
+        add_line(&mut text, &format!("  virtual time  p50 {}, p95 {}", duration(seconds.0), duration(seconds.1)));
+        for violation in self.violations {
+            let faults: Vec<String> = violation.faults.iter().map(|fault| format!(" --fault {fault}")).collect();
+            add_line(&mut text, &style.red(&format!("  seed {}: {}", violation.seed, violation.what)));
+            add_line(
+                &mut text,
+                &format!("    alone: the same command with --seed {}{}", violation.seed, faults.concat()),
+            );
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn expected() -> Expected {
+        Expected { there: BTreeMap::from([("vpc", 1)]) }
+    }
+
+    fn run(done: Result<(), Failure>, repetitions: usize, vpcs: usize) -> Run {
+        let there = BTreeMap::from([("vpc", vpcs)]);
+        let performance = Performance { done, passed: Duration::ZERO, calls: Vec::new(), repetitions, there };
+        Run { seed: 1, faults: Vec::new(), performance: Ok(performance) }
+    }
+
+    #[test]
+    fn a_run_that_ends_like_a_calm_one_is_no_violation() {
+        assert_eq!(expected().violation(&run(Ok(()), REPETITIONS_MAX, 1)), None);
+    }
+
+    #[test]
+    fn a_duplicate_a_failure_and_too_many_repetitions_are_violations() {
+        for (done, repetitions, vpcs, says) in [
+            (Ok(()), 0, 2, "{\"vpc\": 2} instead of {\"vpc\": 1}"),
+            (Ok(()), REPETITIONS_MAX + 1, 1, "only after 4 repetitions"),
+            (Err(Failure::NoAccess), 3, 1, "after 3 repetitions: there is no access"),
+        ] {
+            let found = expected().violation(&run(done, repetitions, vpcs));
+            assert!(found.as_ref().is_some_and(|found| found.contains(says)), "{found:?}");
+        }
+        let impossible = Run { performance: Err(Failure::NoAccess), ..run(Ok(()), 0, 1) };
+        assert!(expected().violation(&impossible).is_some_and(|found| found.contains("could not be rehearsed")));
+    }
+
+    #[test]
+    fn reads_are_swept_at_their_first_and_last() {
+        let call = |name: &str, mutates| Call { name: name.to_owned(), mutates };
+        let calls = [
+            call("a:Get", false),
+            call("a:Get", false),
+            call("b:List", false),
+            call("c:Make", true),
+            call("a:Get", false),
+        ];
+        let place = |name: &str, number| Place::Operation { name: name.to_owned(), number };
+        assert_eq!(first_and_last_reads(&calls), [place("a:Get", 0), place("a:Get", 2), place("b:List", 0)]);
+    }
+}

@@ -1,0 +1,128 @@
+"""Rehearsals, as a person types them, by the program as it is released (`HOWSO_INFRA_RELEASE`)."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def rehearse(tmp_path: Path):
+    """Runs `rehearse` with an empty home and nothing else in its environment: no credentials, no endpoint."""
+
+    def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        command = [os.environ["HOWSO_INFRA_RELEASE"], "rehearse", *arguments]
+        environment = {"HOME": str(tmp_path), "PATH": os.defpath}
+        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=1200)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert list(tmp_path.rglob("*")) == [], "a rehearsal leaves nothing behind"
+        return done
+
+    return run
+
+
+def events(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_large_cluster_ends_in_three_proofs(rehearse) -> None:
+    told = events(rehearse("up", "--profile", "large", "--output", "json").stdout)
+    proofs = {finding["subject"]: finding for event in told if event["type"] == "findings" for finding in event["findings"]}
+    assert all(finding["severity"] == "good" for finding in proofs.values()), proofs
+    assert "core node" in proofs["core canary"]["message"]
+    assert "made no worker appear" in proofs["core canary without room"]["message"]
+    assert re.search(r"after \d+ s, from no worker node", proofs["worker canary"]["message"])
+    summary = told[-1]
+    assert summary["type"] == "rehearsal" and summary["emulated"] is True
+    assert 8 * 60 < summary["virtual_secs"] < 40 * 60
+    assert summary["calls"]["kubernetes"]["changes"] > 10
+    # Its time is that of the emulated cloud.
+    assert told[0]["time"].startswith("2026-01-01T00:00:00") and told[-1]["time"] > "2026-01-01T00:08"
+
+
+@pytest.mark.parametrize("arguments", [("up",), ("down",), ("up", "--fault", "answer-lost@7", "--fault", "dies-after@30")])
+def test_the_same_seed_is_the_same_to_the_byte(rehearse, arguments: tuple[str, ...]) -> None:
+    command = (*arguments, "--profile", "small", "--output", "json", "--seed")
+    first, again, other = (rehearse(*command, seed).stdout for seed in ("7", "7", "8"))
+    assert first == again
+    assert first != other
+
+
+def test_a_plan_needs_no_account(rehearse) -> None:
+    plan = rehearse("plan", "--profile", "small", "--name", "mine", "--region", "eu-west-1").stdout
+    assert plan.startswith("mine (eks, eu-west-1, profile small)")
+
+
+def test_whoever_goes_on_after_a_death_ends_where_others_do(rehearse) -> None:
+    told = events(rehearse("up", "--profile", "small", "--output", "json", "--fault", "dies-after@eks:CreateCluster").stdout)
+    assert any(event["type"] == "note" and "has died" in event["message"] for event in told)
+    assert told[-1]["repetitions"] == 1 and told[-1]["faults"] == ["dies-after@eks:CreateCluster#1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("up", "--fault", "meteor@3"), "`meteor` is no fault"),
+        (("up", "--fault", "throttled"), "does not say with which call"),
+        (("up", "--fault", "throttled@ec2:CreateVcp"), "no operation `CreateVcp` of ec2"),
+        (("up", "--fault", "throttled@kubernetes:patch/nonsense"), "no call `patch/nonsense`"),
+        (("up", "--provider", "k3d"), "k3d"),
+        (("sideways",), "invalid value 'sideways'"),
+        (("up", "--runs", "0"), "0 is not in 1..=1000000"),
+    ],
+)
+def test_what_cannot_be_rehearsed_is_told(rehearse, arguments: tuple[str, ...], says: str) -> None:
+    assert says in rehearse(*arguments, code=2).stderr
+
+
+def test_what_can_go_wrong_is_explained(rehearse) -> None:
+    catalogue = rehearse("up", "--fault", "list").stdout
+    for fault in ["unavailable", "answer-lost", "dies-after"]:
+        assert re.search(rf"^{fault} +\w", catalogue, re.MULTILINE)
+
+
+FAULTS = [
+    "unavailable", "throttled", "never-arrives", "fails-afterwards", "answer-lost", "expired", "dies-before", "dies-after",
+    "dies-answered",
+]  # fmt: skip
+
+
+def table(text: str) -> dict:
+    """What many rehearsals came to, none of which may have ended otherwise than a calm one."""
+    told = events(text)[-1]
+    assert told["type"] == "rehearsals"
+    assert told["violations"] == []
+    assert sum(told["done_by_repetitions"].values()) == told["runs"]
+    assert set(told["done_by_repetitions"]) <= {"0", "1", "2", "3"}
+    return told
+
+
+def test_the_list_of_faults_is_complete(rehearse) -> None:
+    catalogue = rehearse("up", "--fault", "list", "--output", "json").stdout
+    assert [fault["name"] for fault in json.loads(catalogue)["faults"]] == FAULTS
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_a_fault_at_every_call_that_changes_something(rehearse, command: str, fault: str) -> None:
+    told = table(rehearse(command, "--profile", "small", "--fault", f"{fault}@every", "--output", "json").stdout)
+    assert told["runs"] > {"up": 60, "down": 35}[command]
+    if fault.startswith("dies"):
+        assert "0" not in told["done_by_repetitions"]
+
+
+@pytest.mark.parametrize("fault", ["unavailable", "throttled", "answer-lost", "expired", "dies-before"])
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_a_fault_at_reads_of_every_operation(rehearse, command: str, fault: str) -> None:
+    table(rehearse(command, "--profile", "small", "--fault", f"{fault}@every-read", "--output", "json").stdout)
+
+
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_random_faults_of_500_seeds(rehearse, command: str) -> None:
+    told = table(rehearse(command, "--profile", "small", "--runs", "250", "--output", "json").stdout)
+    assert told["runs"] == 250
