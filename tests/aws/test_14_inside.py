@@ -139,7 +139,7 @@ def test_both_stages_what_is_in_the_way_and_back(inhabited: Rig, machines: Machi
     status = cli.run("status", *SETTINGS).expect(0)
     assert "kubernetes/storage-class:gp3" in status.stdout and "differs" not in status.stdout, status.stdout
     proved = cli.run("verify", *SETTINGS, "--image", built["PAUSE_IMAGE"]).expect(0)
-    assert "core canary: runs on the core node core-" in proved.stdout, proved.stdout
+    assert "that keep apart run on the core nodes core-" in proved.stdout, proved.stdout
     assert "worker canary: runs on the worker node worker-0" in proved.stdout, proved.stdout
 
     # A token is believed only when its signer has access to this cluster.

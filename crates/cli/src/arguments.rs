@@ -102,8 +102,8 @@ pub(crate) enum Verb {
     Doctor(DoctorArguments),
     /// Prove that pods land where they should, with pods that are removed again
     ///
-    /// One pod like a service of the platform must land on a core node, one like a trainee on a worker node. With
-    /// --scale, also that a trainee makes a worker node appear, and that a service never does.
+    /// Pods like the replicas of a service of the platform must land on core nodes, each on another, and one like a trainee on
+    /// a worker node. With --scale, also that a trainee makes a worker node appear, and that a service never does.
     Verify(VerifyArguments),
     /// Let workers of a local cluster come and go with the pods that need them
     ///

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use howso_infra_core::{ErrorKind, Finding, Severity};
-use howso_infra_kubernetes::{Canary, CanaryState, KubernetesBackend, Landing};
+use howso_infra_kubernetes::{Canary, CanaryState, KubernetesBackend, Landing, Replica};
 
 use crate::{Error, Session};
 
@@ -53,29 +53,49 @@ impl Session {
     /// Removes every canary.
     pub async fn remove_canaries(&self) -> Result<(), Error> {
         let Some(backend) = &self.kubernetes else { return Ok(()) };
-        for canary in [Canary::Worker, Canary::Core, Canary::CoreTooLarge] {
+        for canary in Replica::ALL.map(Canary::Core).into_iter().chain([Canary::Worker, Canary::CoreTooLarge]) {
             self.reading(async || backend.uproot(canary).await).await?;
         }
         Ok(())
     }
 
+    /// As many replicas as NATS has, or as there are core nodes.
     async fn core(&self, backend: &KubernetesBackend, image: &str) -> Result<Finding, Error> {
-        let canary = Canary::Core;
-        self.reading(async || backend.plant(canary, image).await).await?;
-        Ok(match self.landed(backend, canary, PLACED_WITHIN).await? {
-            Ok((landing, _)) if landing.is_core && !landing.is_worker => {
-                finding(Severity::Good, canary, format!("runs on the core node {}", landing.node), None)
+        let nodes = self.reading(async || backend.core_nodes().await).await?;
+        let replicas = Replica::ALL.map(Canary::Core).into_iter().take(nodes.max(1));
+        for canary in replicas.clone() {
+            self.reading(async || backend.plant(canary, image).await).await?;
+        }
+        let mut landed = Vec::new();
+        for canary in replicas {
+            match self.landed(backend, canary, PLACED_WITHIN).await? {
+                Ok((landing, _)) if landing.is_core && !landing.is_worker => landed.push(landing.node),
+                Ok((landing, _)) => {
+                    return Ok(finding(
+                        Severity::Blocking,
+                        canary,
+                        format!("runs on {}, which is no core node", landing.node),
+                        Some(
+                            "services of the platform would run there: every worker node needs the taint howso.com/nodetype=worker:NoSchedule",
+                        ),
+                    ));
+                }
+                Err(why) => return Ok(late(canary, PLACED_WITHIN, &why)),
             }
-            Ok((landing, _)) => finding(
-                Severity::Blocking,
-                canary,
-                format!("runs on {}, which is no core node", landing.node),
-                Some(
-                    "services of the platform would run there: every worker node needs the taint howso.com/nodetype=worker:NoSchedule",
-                ),
-            ),
-            Err(why) => late(canary, PLACED_WITHIN, &why),
-        })
+        }
+        landed.sort();
+        let canary = Canary::Core(Replica::First);
+        if let Some([node, _]) = landed.array_windows().find(|[one, next]| one == next) {
+            let message = format!("two that keep apart run on {node}");
+            let cure =
+                "replicas of NATS would share it: every node needs the label kubernetes.io/hostname with its own name";
+            return Ok(finding(Severity::Blocking, canary, message, Some(cure)));
+        }
+        let message = match landed.as_slice() {
+            [node] => format!("runs on the core node {node}"),
+            nodes => format!("{} that keep apart run on the core nodes {}", nodes.len(), nodes.join(", ")),
+        };
+        Ok(finding(Severity::Good, canary, message, None))
     }
 
     async fn worker(

@@ -18,15 +18,34 @@ use crate::scheduling::Amount;
 /// Where canaries live: the namespace of the platform, whose rules they keep.
 const NAMESPACE: &str = "howso";
 
+/// The label of replicas.
+const REPLICAS: (&str, &str) = ("app.kubernetes.io/component", "howso-infra-canary-core");
+
 /// A pod that shows something by where it lands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Canary {
     /// Like a trainee: tolerates the taint of workers, and keeps off core nodes.
     Worker,
-    /// Like a service of the platform.
-    Core,
+    /// Like one of the replicas of a service of the platform, which keep apart: no two of them share a node.
+    Core(Replica),
     /// Like a service of the platform that no core node has room for: it must wait, and make no worker appear.
     CoreTooLarge,
+}
+
+/// Which of the replicas. Three are as many as NATS has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replica {
+    /// The first.
+    First,
+    /// The second.
+    Second,
+    /// The third.
+    Third,
+}
+
+impl Replica {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::First, Self::Second, Self::Third];
 }
 
 /// A node, as far as canaries look at it.
@@ -54,7 +73,9 @@ impl Canary {
     pub fn name(self) -> &'static str {
         match self {
             Self::Worker => "howso-infra-canary-worker",
-            Self::Core => "howso-infra-canary-core",
+            Self::Core(Replica::First) => "howso-infra-canary-core-1",
+            Self::Core(Replica::Second) => "howso-infra-canary-core-2",
+            Self::Core(Replica::Third) => "howso-infra-canary-core-3",
             Self::CoreTooLarge => "howso-infra-canary-core-too-large",
         }
     }
@@ -68,7 +89,7 @@ impl fmt::Display for Canary {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Worker => "worker canary",
-            Self::Core => "core canary",
+            Self::Core(_) => "core canary",
             Self::CoreTooLarge => "core canary without room",
         })
     }
@@ -79,7 +100,7 @@ impl KubernetesBackend {
     pub async fn plant(&self, canary: Canary, image: &str) -> Result<(), ProviderError> {
         let call = Call::mutation(OperationVerb::Create, "create pods");
         let cpu = match canary {
-            Canary::Worker | Canary::Core => "10m".to_owned(),
+            Canary::Worker | Canary::Core(_) => "10m".to_owned(),
             // All that a core node offers: system pods take some of it, so it never fits, while a worker of that size would hold it.
             Canary::CoreTooLarge => self.core_cpu().await?,
         };
@@ -119,6 +140,11 @@ impl KubernetesBackend {
             Err(error) if error.kind == ErrorKind::Gone => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// The nodes with the label of core nodes.
+    pub async fn core_nodes(&self) -> Result<usize, ProviderError> {
+        Ok(self.nodes().await?.iter().filter(|node| label(node, CORE_LABEL.0) == Some(CORE_LABEL.1)).count())
     }
 
     /// The nodes with the taint of workers.
@@ -180,11 +206,21 @@ fn pod(canary: Canary, image: &str, cpu: &str, deployment: Option<&str>, cluster
             },
         }],
     });
-    if canary == Canary::Worker {
-        spec["affinity"] = affinity;
-        spec["tolerations"] = tolerations;
-    }
     let mut labels = json!({ CLUSTER_TAG: cluster, "app.kubernetes.io/name": canary.name() });
+    match canary {
+        Canary::Worker => {
+            spec["affinity"] = affinity;
+            spec["tolerations"] = tolerations;
+        }
+        Canary::Core(_) => {
+            labels[REPLICAS.0] = json!(REPLICAS.1);
+            let others = json!({ "matchLabels": { REPLICAS.0: REPLICAS.1 } });
+            let apart = json!([{ "topologyKey": "kubernetes.io/hostname", "labelSelector": others }]);
+            spec["affinity"] =
+                json!({ "podAntiAffinity": { "requiredDuringSchedulingIgnoredDuringExecution": apart } });
+        }
+        Canary::CoreTooLarge => {}
+    }
     if let Some(deployment) = deployment {
         labels[DEPLOYMENT_TAG] = json!(deployment);
     }
@@ -218,15 +254,29 @@ mod tests {
     #[test]
     fn only_the_worker_canary_may_go_to_workers_and_never_to_core() {
         let pod = |canary| pod(canary, "pause", "10m", Some("0123"), "demo");
-        for canary in [Canary::Core, Canary::CoreTooLarge] {
+        for canary in [Canary::Core(Replica::First), Canary::CoreTooLarge] {
             assert_eq!(pod(canary)["spec"]["tolerations"], Json::Null, "{canary}");
-            assert_eq!(pod(canary)["spec"]["affinity"], Json::Null, "{canary}");
+            assert_eq!(pod(canary)["spec"]["affinity"]["nodeAffinity"], Json::Null, "{canary}");
         }
         let worker = pod(Canary::Worker);
         assert_eq!(worker["spec"]["tolerations"][0]["value"], "worker");
         let terms = "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0";
         let expression = worker.pointer(&format!("{terms}/matchExpressions/0")).unwrap();
         assert_eq!((&expression["operator"], &expression["values"][0]), (&json!("NotIn"), &json!("False")));
+    }
+
+    #[test]
+    fn replicas_keep_apart_from_each_other_and_from_nobody_else() {
+        let pods = Replica::ALL.map(|replica| pod(Canary::Core(replica), "pause", "10m", None, "demo"));
+        let term =
+            "/spec/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/0/labelSelector/matchLabels";
+        for one in &pods {
+            let selector = one.pointer(term).and_then(Json::as_object).unwrap();
+            let is_meant = |labels: &Json| selector.iter().all(|(key, value)| labels.get(key) == Some(value));
+            assert!(pods.iter().all(|other| is_meant(&other["metadata"]["labels"])));
+            let worker = pod(Canary::Worker, "pause", "10m", None, "demo");
+            assert!(!is_meant(&worker["metadata"]["labels"]));
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ mod workloads;
 
 pub use autoscaling::{Growth, Look, PodReference, PoolNodes, ScaleUpNews, Unhelped};
 pub use backend::KubernetesBackend;
-pub use canaries::{Canary, CanaryState, Landing};
+pub use canaries::{Canary, CanaryState, Landing, Replica};
 pub use graph::graph;
 pub use kinds::CHECK;
 pub use workloads::Workload;
