@@ -86,6 +86,12 @@ pub trait Provider: Send + Sync {
         None
     }
 
+    /// The resources by which the cluster lets this program in. While one of them is wanted and not there, that the API refuses
+    /// to answer is no news. Pure.
+    fn entrances(&self) -> Vec<ResourceId> {
+        Vec::new()
+    }
+
     /// What the platform leaves to us inside the cluster, and what must be true there. Pure.
     fn inside(&self, _spec: &ClusterSpec, _facts: &Facts) -> Inside {
         Inside::default()

@@ -1,13 +1,16 @@
 //! Reads, and plans; changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use howso_infra_core::inside::CONTENTS_KIND;
 use howso_infra_core::plan::{PlanInput, Replacement, plan_down, plan_up};
 use howso_infra_core::provider::Facts;
-use howso_infra_core::{ClusterIdentity, DeploymentId, Finding, Generation, Graph, Observation, Ownership, Plan};
+use howso_infra_core::{
+    Backend, ClusterIdentity, DeploymentId, ErrorKind, Finding, Gap, Generation, Graph, Observation, Ownership, Plan,
+    ResourceId,
+};
 use howso_infra_engine::JournalState;
-use howso_infra_kubernetes::{CHECK, Workload};
+use howso_infra_kubernetes::{CHECK, KubernetesBackend, Workload};
 
 use crate::event::Phase;
 use crate::randomness::Randomness;
@@ -77,6 +80,7 @@ impl Session {
                 let facts = self.reading(async || self.provider.survey(&observation).await).await?;
                 let graph = self.with_inside(self.provider.graph(&self.spec, &facts)?, &facts)?;
                 if let Some(kubernetes) = &self.kubernetes {
+                    self.expect_locked_doors(kubernetes, &graph, &mut observation);
                     let checks = self.check(kubernetes, &graph, &observation).await?;
                     observation.merge(checks);
                 }
@@ -103,6 +107,20 @@ impl Session {
         };
         let titles = self.backends.iter().flat_map(|backend| backend.kinds()).map(|kind| (kind.name, kind.title));
         Ok(Prepared { plan, facts, titles: titles.collect(), observation, graph, workloads })
+    }
+
+    /// A cluster that does not let this program in yet, because what lets it in is still to be made, is like one without a control
+    /// plane: nothing inside is known, and nothing is there that was made by this program. Whatever is made there must be new, so
+    /// that nothing of others can be overwritten by this.
+    fn expect_locked_doors(&self, kubernetes: &KubernetesBackend, graph: &Graph, observation: &mut Observation) {
+        let is_missing = |id: &ResourceId| graph.get(id).is_some() && observation.one(id).is_none();
+        let inside: BTreeSet<String> = kubernetes.kinds().iter().map(|kind| kind.name.to_owned()).collect();
+        let is_refused = |gap: &Gap| matches!(gap.error.kind, ErrorKind::Auth | ErrorKind::Permission { .. });
+        let mut gaps =
+            observation.gaps.iter().filter(|gap| gap.kinds.iter().any(|kind| inside.contains(kind))).peekable();
+        if gaps.peek().is_some() && gaps.all(is_refused) && self.provider.entrances().iter().any(is_missing) {
+            observation.replace(&inside, Observation::default());
+        }
     }
 
     /// Adds what belongs inside the cluster to the graph of the provider.

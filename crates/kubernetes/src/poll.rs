@@ -7,17 +7,28 @@ use crate::backend::KubernetesBackend;
 use crate::checks::{self, Verdict};
 use crate::errors::Call;
 use crate::kinds::CHECK;
-use crate::object::ObjectKind;
+use crate::object::{ObjectKind, collection};
+use crate::objects::SYSTEM_NAMESPACE;
 use crate::{contents, list, observe};
+
+/// Whether the API answers, and answers more than it would anybody.
+async fn entered(backend: &KubernetesBackend) -> Result<bool, ProviderError> {
+    if observe::reachable(backend).await?.is_none() {
+        return Ok(false);
+    }
+    let path = format!("{}/{}", collection("v1", "namespaces", None), SYSTEM_NAMESPACE);
+    list::one(&backend.api, &Call::read("get namespaces"), &path).await?;
+    Ok(true)
+}
 
 pub(crate) async fn poll(backend: &KubernetesBackend, ticket: &Ticket) -> Result<Progress, ProviderError> {
     let id = &ticket.resource;
     match (id.kind(), ticket.verb) {
         (CONTENTS_KIND, OperationVerb::Delete) => contents::progress(backend).await,
         (CONTENTS_KIND, OperationVerb::Create | OperationVerb::Update | OperationVerb::Observe) => {
-            Ok(match observe::reachable(backend).await {
-                Ok(Some(_)) => settled(),
-                Ok(None) => pending("waiting for the control plane"),
+            Ok(match entered(backend).await {
+                Ok(true) => settled(),
+                Ok(false) => pending("waiting for the control plane"),
                 // A new API server has no name yet, or does not know its administrators.
                 Err(error) => pending(&with_hint("waiting for the Kubernetes API", &error)),
             })

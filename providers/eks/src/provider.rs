@@ -9,11 +9,12 @@ use howso_infra_core::provider::{Access, Facts, OpenError};
 use howso_infra_core::spec::{ClusterSpec, SpecErrors};
 use howso_infra_core::{
     Backend, ClusterIdentity, Connection, Connector, Finding, Graph, Inside, Kind, Leftover, Observation, Operation,
-    Plan, Progress, Provider, ProviderError, ProviderFactory, Scope, Submitted, Ticket,
+    Plan, Progress, Provider, ProviderError, ProviderFactory, ResourceId, Scope, Submitted, Ticket,
 };
 
 use crate::clients::{Clients, Endpoint};
 use crate::context::{ObserveContext, Wanted};
+use crate::control_plane;
 use crate::options::EksOptions;
 use crate::{access, audit, connector, graph, inside, kinds, observe, poll, preflight, submit, survey};
 
@@ -94,6 +95,10 @@ impl Provider for EksProvider {
 
     fn connector(&self) -> Option<Arc<dyn Connector>> {
         Some(self.backend.clone())
+    }
+
+    fn entrances(&self) -> Vec<ResourceId> {
+        control_plane::entrances()
     }
 
     fn inside(&self, spec: &ClusterSpec, facts: &Facts) -> Inside {

@@ -23,6 +23,9 @@ use report::{Catalogue, RehearsalReport};
 /// How often the same command is given again after something went wrong on purpose.
 const REPETITIONS_MAX: usize = 3;
 
+const WHAT_IT_IS: &str =
+    "rehearsal: an emulated AWS in this process, in virtual time; nothing real is asked or changed";
+
 /// What a specification is completed with where nobody says anything: key and value.
 const DEFAULTS: [(&str, &str); 3] = [("name", "howso"), ("provider", "eks"), ("region", "us-east-1")];
 
@@ -36,9 +39,6 @@ pub(super) async fn run(
         return Ok(());
     }
     let faults = Faults::read(&arguments.fault)?;
-    context
-        .console
-        .note("rehearsal: an emulated AWS in this process, in virtual time; nothing real is asked or changed");
     if arguments.runs > 1 || !faults.sweeps.is_empty() {
         return runs::run(context, signals, &arguments, &faults).await;
     }
@@ -78,6 +78,7 @@ async fn rehearse(
     let registry = rehearsal.registry();
     let stage = Context { registry: &registry, rehearsal: Some(&rehearsal), ..*context };
     context.console.tell_time_of(rehearsal.clock());
+    context.console.note(WHAT_IT_IS);
     if arguments.command == Rehearsed::Down {
         // What is to be removed is made before, and nothing goes wrong with that.
         perform(&stage, signals, Rehearsed::Up, arguments.until, &spec).await?;

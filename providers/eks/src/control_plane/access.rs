@@ -6,15 +6,21 @@ use aws_sdk_eks::Client;
 use aws_sdk_eks::types::{AccessEntry, AccessScope, AccessScopeType, AssociatedAccessPolicy};
 use howso_infra_core::identity::digest;
 use howso_infra_core::{
-    Attributes, Observed, Operation, OperationVerb, Ownership, ProviderError, Status, Submitted, Value,
+    Attributes, Observed, Operation, OperationVerb, Ownership, ProviderError, ResourceId, Status, Submitted, Value,
 };
 
+use crate::control_plane::kinds::{ACCESS_ENTRY, ACCESS_POLICY};
 use crate::fields::text;
 use crate::tags::{self, Tags};
 use crate::{eks_arn, errors, pages};
 
 /// The name in the graph of the entry of whoever made the cluster.
 pub(super) const CREATOR: &str = "creator";
+
+/// By what whoever made the cluster gets in: an entry, and the policy of administrators for it.
+pub(crate) fn entrances() -> Vec<ResourceId> {
+    [ACCESS_ENTRY, ACCESS_POLICY].map(|kind| ResourceId::new(kind, CREATOR)).into()
+}
 
 /// The type of an entry for people and programs, as opposed to nodes.
 pub(super) const STANDARD: &str = "STANDARD";

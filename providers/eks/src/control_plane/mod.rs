@@ -11,6 +11,7 @@ mod poll;
 mod submit;
 mod updates;
 
+pub(crate) use access::entrances;
 pub(crate) use addons::{addon_names, observed_versions as observed_addon_versions, running as running_addons};
 pub(crate) use cluster::{DEFAULT_VERSION, cluster_id, observed_version};
 pub(crate) use graph::{graph, late_addons};

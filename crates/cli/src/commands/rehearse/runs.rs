@@ -10,7 +10,7 @@ use howso_infra::core::{ErrorKind, Finding, Severity};
 use howso_infra_rehearsal::{Call, Place, PlannedFault, random_faults};
 use serde_json::{Value, json};
 
-use super::{Faults, Performance, REPETITIONS_MAX, Sweep, Swept, rehearse};
+use super::{Faults, Performance, REPETITIONS_MAX, Sweep, Swept, WHAT_IT_IS, rehearse};
 use crate::arguments::RehearseArguments;
 use crate::commands::{Context, block_on};
 use crate::failure::Failure;
@@ -36,6 +36,7 @@ pub(super) async fn run(
     arguments: &RehearseArguments,
     faults: &Faults,
 ) -> Result<(), Failure> {
+    context.console.note(WHAT_IT_IS);
     let console = Arc::new(Console::silent());
     let silent = Context { console: &console, ..*context };
     let calm = rehearse(&silent, signals, arguments, arguments.seed, &[]).await?;
@@ -62,12 +63,16 @@ pub(super) async fn run(
         threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
     });
     runs.sort_by(|one, other| (one.seed, &one.faults).cmp(&(other.seed, &other.faults)));
-    let violations = runs.iter().filter_map(|run| {
+    let violation = |run: &Run| {
         let what = expected.violation(run)?;
         let faults = expected.least(&silent, arguments, run);
         Some(Violation { seed: run.seed, what, faults })
+    };
+    // Not in this thread, which has a runtime already.
+    let violations: Vec<Violation> = thread::scope(|scope| {
+        let found = scope.spawn(|| runs.iter().filter_map(violation).collect());
+        found.join().unwrap_or_default()
     });
-    let violations: Vec<Violation> = violations.collect();
     context.console.data(&RunsReport { arguments, runs: &runs, violations: &violations });
     if violations.is_empty() {
         Ok(())
