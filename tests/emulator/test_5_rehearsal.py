@@ -48,7 +48,9 @@ def test_a_large_cluster_ends_in_three_proofs(rehearse) -> None:
 @pytest.mark.parametrize("arguments", [("up",), ("down",), ("up", "--fault", "answer-lost@7", "--fault", "dies-after@30")])
 def test_the_same_seed_is_the_same_to_the_byte(rehearse, arguments: tuple[str, ...]) -> None:
     command = (*arguments, "--profile", "small", "--output", "json", "--seed")
-    first, again, other = (rehearse(*command, seed).stdout for seed in ("7", "7", "8"))
+    told = (rehearse(*command, seed).stdout for seed in ("7", "7", "8"))
+    # The cluster listens at a free port of this machine.
+    first, again, other = (re.sub(r"https://127\.0\.0\.1:\d+", "https://127.0.0.1:PORT", text) for text in told)
     assert first == again
     assert first != other
 
@@ -113,7 +115,8 @@ def test_a_fault_at_every_call_that_changes_something(rehearse, command: str, fa
     told = table(rehearse(command, "--profile", "small", "--fault", f"{fault}@every", "--output", "json").stdout)
     assert told["runs"] > {"up": 60, "down": 35}[command]
     if fault.startswith("dies"):
-        assert "0" not in told["done_by_repetitions"]
+        # After the last answer there is no next call at which the program could be found dead.
+        assert told["done_by_repetitions"].get("0", 0) <= (fault == "dies-answered")
 
 
 @pytest.mark.parametrize("fault", ["unavailable", "throttled", "answer-lost", "expired", "dies-before"])

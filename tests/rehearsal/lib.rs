@@ -36,7 +36,9 @@ pub async fn run(session: &Session, goal: Goal) -> Result<Finished, Failure> {
 /// Carries a command out, as far as it goes; nothing when a fault lets the program die in the middle.
 pub async fn run_or_die(rehearsal: &Rehearsal, session: &Session, goal: Goal) -> Result<Option<Finished>, Failure> {
     tokio::select! {
-        finished = run(session, goal) => finished.map(Some),
-        () = rehearsal.emulator().death() => Ok(None),
+        finished = run(session, goal) => return finished.map(Some),
+        () = rehearsal.emulator().death() => {}
     }
+    rehearsal.bury().await?;
+    Ok(None)
 }

@@ -3,6 +3,7 @@
 //!
 //! The provider, the engine and the SDK are those of a real run; only the address that they call is another one.
 
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -93,6 +94,25 @@ impl Rehearsal {
     /// A directory of files that belong to this rehearsal, and vanish with it.
     pub fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// Waits until a run that a death has dropped has let go of its journal. A process that dies does that at once; here a write that
+    /// was under way still comes to its end.
+    ///
+    /// # Errors
+    ///
+    /// When a file of the directory cannot be read.
+    pub async fn bury(&self) -> io::Result<()> {
+        for entry in fs::read_dir(self.directory())? {
+            let path = entry?.path();
+            if !path.is_file() {
+                continue;
+            }
+            while let Err(TryLockError::WouldBlock) = File::open(&path)?.try_lock() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+        Ok(())
     }
 
     /// The surroundings of another process on the machine from which the cloud is used.

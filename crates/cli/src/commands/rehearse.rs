@@ -99,6 +99,7 @@ async fn rehearse(
             },
             () = rehearsal.emulator().death() => context.console.note("rehearsal: the program has died"),
         }
+        rehearsal.bury().await.map_err(Failure::Runtime)?;
         repetitions += 1;
         context.console.clear();
         context.console.note("rehearsal: the same command again, as a user would give it");
