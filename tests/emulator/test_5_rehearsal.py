@@ -45,12 +45,13 @@ def test_a_large_cluster_ends_in_three_proofs(rehearse) -> None:
     assert told[0]["time"].startswith("2026-01-01T00:00:00") and told[-1]["time"] > "2026-01-01T00:08"
 
 
-@pytest.mark.parametrize("arguments", [("up",), ("down",), ("up", "--fault", "answer-lost@7", "--fault", "dies-after@30")])
+@pytest.mark.parametrize("arguments", [("up",), ("down",), ("up", "--fault", "throttled@7", "--fault", "fails-later@eks:CreateNodegroup")])
 def test_the_same_seed_is_the_same_to_the_byte(rehearse, arguments: tuple[str, ...]) -> None:
     command = (*arguments, "--profile", "small", "--output", "json", "--seed")
     told = (rehearse(*command, seed).stdout for seed in ("7", "7", "8"))
-    # The cluster listens at a free port of this machine.
-    first, again, other = (re.sub(r"https://127\.0\.0\.1:\d+", "https://127.0.0.1:PORT", text) for text in told)
+    # The cluster is served at a free port of this machine, with a certificate that is made anew; a digest covers both.
+    own = r'https://127\.0\.0\.1:\d+|(?<="certificate_authority":\{"text":")[^"]+|(?<="observed_digest":")[^"]+'
+    first, again, other = (re.sub(own, "OWN", text) for text in told)
     assert first == again
     assert first != other
 
@@ -89,8 +90,8 @@ def test_what_can_go_wrong_is_explained(rehearse) -> None:
 
 
 FAULTS = [
-    "unavailable", "throttled", "never-arrives", "fails-afterwards", "answer-lost", "expired", "dies-before", "dies-after",
-    "dies-answered",
+    "unavailable", "throttled", "never-arrives", "fails-afterwards", "answer-lost", "fails-later", "expired", "dies-before",
+    "dies-after", "dies-answered",
 ]  # fmt: skip
 
 
@@ -109,7 +110,7 @@ def test_the_list_of_faults_is_complete(rehearse) -> None:
     assert [fault["name"] for fault in json.loads(catalogue)["faults"]] == FAULTS
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "fails-later"])
 @pytest.mark.parametrize("command", ["up", "down"])
 def test_a_fault_at_every_call_that_changes_something(rehearse, command: str, fault: str) -> None:
     told = table(rehearse(command, "--profile", "small", "--fault", f"{fault}@every", "--output", "json").stdout)
@@ -117,6 +118,13 @@ def test_a_fault_at_every_call_that_changes_something(rehearse, command: str, fa
     if fault.startswith("dies"):
         # After the last answer there is no next call at which the program could be found dead.
         assert told["done_by_repetitions"].get("0", 0) <= (fault == "dies-answered")
+
+
+def test_whatever_fails_later_is_made_again(rehearse) -> None:
+    told = table(rehearse("up", "--profile", "small", "--fault", "fails-later@every", "--output", "json").stdout)
+    # A control plane, three node groups and six add-ons.
+    assert told["runs"] == 10
+    assert "0" not in told["done_by_repetitions"]
 
 
 @pytest.mark.parametrize("fault", ["unavailable", "throttled", "answer-lost", "expired", "dies-before"])

@@ -155,8 +155,13 @@ impl Emulator {
                 answered.and_then(|value| wire::answer(request.model(), request.operation, &value, &request_id));
             written.unwrap_or_else(failure)
         });
+        if fault == Some(Fault::FailsLater) && request.service == "eks" {
+            let now = (self.time)();
+            let (region, _, chance) = account.region(&request.region, now);
+            eks::fail_later(&request, region, chance, now);
+        }
         Ok(match (fault, carried_out) {
-            (None | Some(Fault::DiesAnswered), Some(answer)) => answer,
+            (None | Some(Fault::DiesAnswered | Fault::FailsLater), Some(answer)) => answer,
             (Some(Fault::DiesBefore | Fault::DiesAfter), _) => return Err(Died),
             (fault, _) => fault.and_then(|fault| fault.says(request.service)).map_or_else(broken_off, failure),
         })
@@ -200,7 +205,7 @@ impl Emulator {
             answered.map_or_else(broken_off, |answered| answered.written(now))
         });
         Ok(match (fault, carried_out) {
-            (None | Some(Fault::DiesAnswered), Some(answer)) => answer,
+            (None | Some(Fault::DiesAnswered | Fault::FailsLater), Some(answer)) => answer,
             (Some(Fault::DiesBefore | Fault::DiesAfter), _) => return Err(Died),
             (fault, _) => match fault.and_then(Fault::status) {
                 Some((code, reason, message)) => kubernetes::Response::failure(code, reason, message).written(now),

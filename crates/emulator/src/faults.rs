@@ -21,6 +21,9 @@ pub enum Fault {
     FailsAfterwards,
     /// The service has done what was asked, and the connection breaks before the answer arrives.
     AnswerLost,
+    /// The service accepts, and what was asked for fails after a while: there is no capacity for a node group, an add-on cannot be
+    /// installed, a control plane cannot be made.
+    FailsLater,
     /// The service says that the credentials have expired, and has done nothing.
     Expired,
     /// The caller dies before the service has done anything.
@@ -30,6 +33,9 @@ pub enum Fault {
     /// The caller dies after the answer, before its next call.
     DiesAnswered,
 }
+
+/// The calls whose work is done only after a while, and can fail in between.
+const FAILING_LATER: [&str; 3] = ["eks:CreateAddon", "eks:CreateCluster", "eks:CreateNodegroup"];
 
 /// The call with which something goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,12 +96,13 @@ pub(crate) struct Faults {
 
 impl Fault {
     /// All there are.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Unavailable,
         Self::Throttled,
         Self::NeverArrives,
         Self::FailsAfterwards,
         Self::AnswerLost,
+        Self::FailsLater,
         Self::Expired,
         Self::DiesBefore,
         Self::DiesAfter,
@@ -110,6 +117,7 @@ impl Fault {
             Self::NeverArrives => "never-arrives",
             Self::FailsAfterwards => "fails-afterwards",
             Self::AnswerLost => "answer-lost",
+            Self::FailsLater => "fails-later",
             Self::Expired => "expired",
             Self::DiesBefore => "dies-before",
             Self::DiesAfter => "dies-after",
@@ -125,6 +133,7 @@ impl Fault {
             Self::NeverArrives => "the connection breaks before the service has done anything",
             Self::FailsAfterwards => "the service does what was asked, and says that it failed",
             Self::AnswerLost => "the service does what was asked, and the connection breaks before the answer arrives",
+            Self::FailsLater => "the service accepts, and the node group, add-on or control plane fails after a while",
             Self::Expired => "the service says that the credentials have expired, and has done nothing",
             Self::DiesBefore => "the program dies before the service has done anything",
             Self::DiesAfter => "the program dies after the service has done what was asked, before the answer arrives",
@@ -132,11 +141,16 @@ impl Fault {
         }
     }
 
+    /// Whether it can happen to a call of this name.
+    pub fn applies_to(self, call: &str) -> bool {
+        self != Self::FailsLater || FAILING_LATER.contains(&call)
+    }
+
     /// Whether the service does what it was asked for.
     pub(crate) fn commits(self) -> bool {
         match self {
             Self::Unavailable | Self::Throttled | Self::NeverArrives | Self::Expired | Self::DiesBefore => false,
-            Self::FailsAfterwards | Self::AnswerLost | Self::DiesAfter | Self::DiesAnswered => true,
+            Self::FailsAfterwards | Self::AnswerLost | Self::FailsLater | Self::DiesAfter | Self::DiesAnswered => true,
         }
     }
 
@@ -161,7 +175,12 @@ impl Fault {
                 let message = "The security token included in the request is expired";
                 Some(ApiError::new(code, message).with_status(status))
             }
-            Self::NeverArrives | Self::AnswerLost | Self::DiesBefore | Self::DiesAfter | Self::DiesAnswered => None,
+            Self::NeverArrives
+            | Self::AnswerLost
+            | Self::FailsLater
+            | Self::DiesBefore
+            | Self::DiesAfter
+            | Self::DiesAnswered => None,
         }
     }
 }
@@ -216,7 +235,7 @@ impl FromStr for PlannedFault {
         }
         };
         let (fault, place) = text.split_once('@').ok_or_else(form)?;
-        let fault = fault.parse()?;
+        let fault: Fault = fault.parse()?;
         let from_one = |text: &str| text.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
         if let Some(number) = from_one(place) {
             return Ok(Self { fault, place: Place::MutatingCall(number) });
@@ -229,6 +248,10 @@ impl FromStr for PlannedFault {
         };
         let number = from_one(number).ok_or_else(form)?;
         let planned = Self { fault, place: Place::Operation { name: name.to_owned(), number } };
+        if !fault.applies_to(name) {
+            let message = format!("`{name}` is no call after which something could fail later");
+            return Err(UnknownFault { message, accepted: FAILING_LATER.join(", ") });
+        }
         if service == "kubernetes" {
             let unknown = |accepted| UnknownFault { message: format!("no call `{operation}` is emulated"), accepted };
             return kubernetes::check_call(operation).map(|()| planned).map_err(unknown);
@@ -265,7 +288,12 @@ impl Fault {
                 Some((500, "InternalError", "Internal error occurred: etcdserver: request timed out"))
             }
             Self::Expired => Some((401, "Unauthorized", "Unauthorized")),
-            Self::NeverArrives | Self::AnswerLost | Self::DiesBefore | Self::DiesAfter | Self::DiesAnswered => None,
+            Self::NeverArrives
+            | Self::AnswerLost
+            | Self::FailsLater
+            | Self::DiesBefore
+            | Self::DiesAfter
+            | Self::DiesAnswered => None,
         }
     }
 }
@@ -327,6 +355,7 @@ mod tests {
             ("meteor@3", "unavailable"),
             ("throttled@s3:PutObject", "ec2"),
             ("throttled@ec2:CreateVcp", "CreateVpc"),
+            ("fails-later@ec2:CreateVpc", "eks:CreateNodegroup"),
         ] {
             let error = text.parse::<PlannedFault>().expect_err(text);
             assert!(error.accepted.contains(accepted), "{text}: {error}");

@@ -62,7 +62,10 @@ pub(crate) async fn observe(backend: &KubernetesBackend, graph: &Graph, seen: &O
     let mut observation = Observation::default();
     let Some(contents) = seen.one(&contents_id()) else { return observation };
     let output = |reference: &howso_infra_core::Reference| {
-        seen.one(&reference.resource)?.outputs.get(&reference.output).cloned()
+        let found = seen.one(&reference.resource)?;
+        // What is made again will be another: what the present one says is not to be waited for.
+        let stays = !matches!(found.status, Status::Failed { .. } | Status::Deleting);
+        found.outputs.get(&reference.output).filter(|_| stays).cloned()
     };
     let checks = graph.iter().filter(|resource| resource.id.kind() == CHECK);
     let looks = checks.map(|check| async move {

@@ -221,5 +221,5 @@ async fn perform(
 
 /// Whether a user would simply give the same command again.
 fn is_resumable(failure: &Failure) -> bool {
-    matches!(Exit::of(failure), Exit::Failed | Exit::Partly | Exit::Credentials | Exit::LeftBehind)
+    matches!(Exit::of(failure), Exit::Failed | Exit::Partly | Exit::Credentials | Exit::Quota | Exit::LeftBehind)
 }

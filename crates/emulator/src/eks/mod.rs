@@ -19,7 +19,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::account::{ACCOUNT_ID, Chance, Region};
+use crate::account::{ACCOUNT_ID, Chance, Region, after};
 use crate::error::{Answer, ApiError};
 use crate::iam::Iam;
 use crate::kubernetes::Kubernetes;
@@ -283,6 +283,39 @@ pub(crate) fn call(request: &Request, region: &mut Region, iam: &Iam, chance: &m
         call.region.eks.tokens.insert(key, (request.parameters.clone(), answered.clone()));
     }
     Ok(answered)
+}
+
+/// How long EKS tries to get instances before it gives up: the failures in published logs took from a quarter to half of an hour.
+const GIVES_UP_SECS: f64 = 1200.0;
+
+/// Lets what a call has just begun fail after a while, with the codes of the API for such ends.
+pub(crate) fn fail_later(request: &Request, region: &mut Region, chance: &mut Chance, now: Timestamp) {
+    let text = |name: &str| request.parameters[name].as_str().unwrap_or_default();
+    let cluster_name = if text("clusterName").is_empty() { text("name") } else { text("clusterName") };
+    let Some(cluster) = region.eks.clusters.get_mut(cluster_name) else { return };
+    let (object, status, code, message) = match request.operation.name.as_str() {
+        "CreateNodegroup" => {
+            let group = cluster.nodegroups.get_mut(text("nodegroupName"));
+            let message = "Could not launch On-Demand Instances. InsufficientInstanceCapacity - We currently do not have sufficient \
+                           capacity in the Availability Zone you requested.";
+            if let Some(name) =
+                group.as_ref().and_then(|group| group.value["resources"]["autoScalingGroups"][0]["name"].as_str())
+            {
+                region.autoscaling.set_desired(name, 0, now, chance);
+            }
+            (group, "CREATE_FAILED", "AsgInstanceLaunchFailures", message)
+        }
+        "CreateAddon" => {
+            let addon = cluster.addons.get_mut(text("addonName"));
+            (addon, "CREATE_FAILED", "InternalFailure", "The add-on could not be installed.")
+        }
+        _ => (Some(&mut cluster.own), "FAILED", "InternalFailure", "The control plane could not be made."),
+    };
+    let Some(object) = object else { return };
+    let when = after(now, chance.duration(GIVES_UP_SECS, 0.2));
+    let issues = json!({ "issues": [{ "code": code, "message": message, "resourceIds": [] }] });
+    let becomes = [("status".to_owned(), json!(status)), ("health".to_owned(), issues)];
+    object.change = Some((when, Change::Becomes(becomes.into_iter().collect())));
 }
 
 fn carry_out(call: &mut Call<'_>, operation: &str) -> Answer {

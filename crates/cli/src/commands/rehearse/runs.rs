@@ -83,17 +83,20 @@ pub(super) async fn run(
 
 /// The seed and the faults of each rehearsal. `calls` are those of one in which nothing goes wrong.
 fn cases(arguments: &RehearseArguments, faults: &Faults, calls: &[Call]) -> Vec<(u64, Vec<PlannedFault>)> {
-    let changes = calls.iter().filter(|call| call.mutates).count();
+    let changes: Vec<&Call> = calls.iter().filter(|call| call.mutates).collect();
     if faults.sweeps.is_empty() {
         let end = arguments.seed.saturating_add(arguments.runs);
         let faults = |seed| match faults.planned.as_slice() {
-            [] => random_faults(seed, changes, FAULTS_MAX),
+            [] => random_faults(seed, changes.len(), FAULTS_MAX),
             planned => planned.to_vec(),
         };
         return (arguments.seed..end).map(|seed| (seed, faults(seed))).collect();
     }
     let places = |sweep: Sweep| match sweep.calls {
-        Swept::Changes => (0..changes).map(Place::MutatingCall).collect(),
+        Swept::Changes => {
+            let places = changes.iter().enumerate().filter(|(_, call)| sweep.fault.applies_to(&call.name));
+            places.map(|(number, _)| Place::MutatingCall(number)).collect()
+        }
         Swept::Reads => first_and_last_reads(calls),
     };
     let of_sweep = |sweep: &Sweep| {
