@@ -122,9 +122,8 @@ def test_a_fault_at_every_call_that_changes_something(rehearse, command: str, fa
 
 def test_whatever_fails_later_is_made_again(rehearse) -> None:
     told = table(rehearse("up", "--profile", "small", "--fault", "fails-later@every", "--output", "json").stdout)
-    # A control plane, three node groups and six add-ons.
-    assert told["runs"] == 10
-    assert "0" not in told["done_by_repetitions"]
+    # A control plane, three node groups and six add-ons; the next run makes what failed again, and waits for nothing that is no more.
+    assert told["done_by_repetitions"] == {"1": 10}
 
 
 @pytest.mark.parametrize("fault", ["unavailable", "throttled", "answer-lost", "expired", "dies-before"])
