@@ -205,6 +205,11 @@ def test_kubectl_reads_and_writes(emulated_api: Api) -> None:
     eventually(lambda: "demo" not in kubectl("get", "namespaces", "-o", "name"))
 
 
+def test_the_interfaces_of_a_control_plane_say_whose_they_are(emulated_api: Api, emulated: Client) -> None:
+    interfaces = emulated("ec2").describe_network_interfaces()["NetworkInterfaces"]
+    assert {tag["Key"] for interface in interfaces for tag in interface["TagSet"]} == {"aws:eks:cluster-name"}
+
+
 def test_who_has_no_access_entry_is_refused(emulated_api: Api, emulated: Client) -> None:
     assert emulated_api.ask("GET", "/api/v1/nodes")[0] == 200
     assert Api(emulated_api.url, emulated_api.authority, "nonsense").ask("GET", "/api/v1/nodes")[0] == 401

@@ -132,7 +132,7 @@ def test_a_fault_at_reads_of_every_operation(rehearse, command: str, fault: str)
     table(rehearse(command, "--profile", "small", "--fault", f"{fault}@every-read", "--output", "json").stdout)
 
 
-@pytest.mark.parametrize("command", ["up", "down"])
-def test_random_faults_of_500_seeds(rehearse, command: str) -> None:
-    told = table(rehearse(command, "--profile", "small", "--runs", "250", "--output", "json").stdout)
+@pytest.mark.parametrize(("command", "profile"), [("up", "small"), ("down", "large")])
+def test_random_faults_of_500_seeds(rehearse, command: str, profile: str) -> None:
+    told = table(rehearse(command, "--profile", profile, "--runs", "250", "--output", "json").stdout)
     assert told["runs"] == 250

@@ -62,8 +62,17 @@ pub(super) fn describe(call: &mut Call<'_>, kind: Kind, list: &str, ids: &str) -
     }
     let filters = Filters::read(kind, &call.parameters["Filters"], &call.parameters["Filter"])?;
     let found = call.ec2.all(kind).filter(|(id, _)| wanted.is_empty() || wanted.contains(&id.as_str()));
+    let described = |object: &Object| {
+        let mut value = object.described();
+        // The only kind whose tags are called otherwise.
+        if kind == Kind::NetworkInterface {
+            value["TagSet"] = value["Tags"].take();
+            value.as_object_mut().into_iter().for_each(|value| drop(value.remove("Tags")));
+        }
+        value
+    };
     let found: Vec<Value> =
-        found.filter(|(_, object)| filters.match_all(object)).map(|(_, object)| object.described()).collect();
+        found.filter(|(_, object)| filters.match_all(object)).map(|(_, object)| described(object)).collect();
     page(call, list, &found)
 }
 

@@ -309,7 +309,10 @@ pub(crate) fn fail_later(request: &Request, region: &mut Region, chance: &mut Ch
             let addon = cluster.addons.get_mut(text("addonName"));
             (addon, "CREATE_FAILED", "InternalFailure", "The add-on could not be installed.")
         }
-        _ => (Some(&mut cluster.own), "FAILED", "InternalFailure", "The control plane could not be made."),
+        "CreateCluster" => {
+            (Some(&mut cluster.own), "FAILED", "InternalFailure", "The control plane could not be made.")
+        }
+        _ => return,
     };
     let Some(object) = object else { return };
     let when = after(now, chance.duration(GIVES_UP_SECS, 0.2));

@@ -245,8 +245,22 @@ async fn update_config(
         other => return Err(errors::bug("submit", format!("a cluster has no call {other}"))),
     };
     let request = request.client_request_token(operation.token.as_str());
-    let answer = request.send().await.map_err(errors::mutating(OperationVerb::Update, call))?;
-    Ok(accepted(operation, arn, answer.update.as_ref()))
+    match request.send().await.map_err(errors::mutating(OperationVerb::Update, call)) {
+        Ok(answer) => Ok(accepted(operation, arn, answer.update.as_ref())),
+        Err(error) if is_as_wanted(&error) => {
+            Ok(Submitted::Settled { physical_id: arn.to_owned(), outputs: Attributes::new() })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a change is refused because an earlier run has asked for it: while that is under way, the cluster shows the former value and
+/// takes no other change, and afterwards nothing is left to change. The words are those of field reports
+/// (<https://github.com/eksctl-io/eksctl/issues/4043>); the code alone is that of every wrong parameter.
+fn is_as_wanted(error: &ProviderError) -> bool {
+    let words = ["already at the desired configuration", "No changes needed"];
+    error.code.as_deref() == Some("InvalidParameterException")
+        && words.iter().any(|words| error.message.contains(words))
 }
 
 async fn update_version(
@@ -345,4 +359,23 @@ fn encryption(attributes: &Attributes) -> Option<Vec<EncryptionConfig>> {
     let key = attributes.get("kms_key_arn").and_then(Value::as_text)?;
     let provider = Provider::builder().key_arn(key).build();
     Some(vec![EncryptionConfig::builder().resources("secrets").provider(provider).build()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_as_wanted_already_is_taken_for_done() {
+        let refused = |code: &str, message: &str| {
+            let mut error = ProviderError::new(ErrorKind::Bug, "eks:UpdateClusterConfig", message);
+            error.code = Some(code.to_owned());
+            is_as_wanted(&error)
+        };
+        let words = "Cluster is already at the desired configuration with endpointPrivateAccess: true";
+        assert!(refused("InvalidParameterException", words));
+        assert!(refused("InvalidParameterException", "No changes needed for the logging config provided"));
+        assert!(!refused("InvalidParameterException", "The subnet ID 'subnet-1' does not exist"));
+        assert!(!refused("ResourceInUseException", words));
+    }
 }
