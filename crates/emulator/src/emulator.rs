@@ -160,11 +160,7 @@ impl Emulator {
             let (region, _, chance) = account.region(&request.region, now);
             eks::fail_later(&request, region, chance, now);
         }
-        Ok(match (fault, carried_out) {
-            (None | Some(Fault::DiesAnswered | Fault::FailsLater), Some(answer)) => answer,
-            (Some(Fault::DiesBefore | Fault::DiesAfter), _) => return Err(Died),
-            (fault, _) => fault.and_then(|fault| fault.says(request.service)).map_or_else(broken_off, failure),
-        })
+        outcome(fault, carried_out, |fault| fault.says(request.service).map(failure))
     }
 
     fn answer_inside(
@@ -204,13 +200,9 @@ impl Emulator {
             let answered = inside::answer(region, chance, &cluster, token, request, now);
             answered.map_or_else(broken_off, |answered| answered.written(now))
         });
-        Ok(match (fault, carried_out) {
-            (None | Some(Fault::DiesAnswered | Fault::FailsLater), Some(answer)) => answer,
-            (Some(Fault::DiesBefore | Fault::DiesAfter), _) => return Err(Died),
-            (fault, _) => match fault.and_then(Fault::status) {
-                Some((code, reason, message)) => kubernetes::Response::failure(code, reason, message).written(now),
-                None => broken_off(),
-            },
+        outcome(fault, carried_out, |fault| {
+            let (code, reason, message) = fault.status()?;
+            Some(kubernetes::Response::failure(code, reason, message).written(now))
         })
     }
 
@@ -218,6 +210,20 @@ impl Emulator {
     async fn bury(&self) -> Response<Body> {
         self.death.notify_one();
         std::future::pending().await
+    }
+}
+
+/// What the caller gets to see of a call that was carried out, or was not. `said` is what the service says of a fault; when it says
+/// nothing, the connection breaks.
+fn outcome(
+    fault: Option<Fault>,
+    carried_out: Option<Response<Body>>,
+    said: impl FnOnce(Fault) -> Option<Response<Body>>,
+) -> Result<Response<Body>, Died> {
+    match (fault, carried_out) {
+        (None | Some(Fault::DiesAnswered | Fault::FailsLater), Some(answer)) => Ok(answer),
+        (Some(Fault::DiesBefore | Fault::DiesAfter), _) => Err(Died),
+        (fault, _) => Ok(fault.and_then(said).unwrap_or_else(broken_off)),
     }
 }
 

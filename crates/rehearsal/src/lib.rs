@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 pub use howso_infra_emulator::{Call, Fault, Place, PlannedFault, UnknownFault};
 
 /// When every rehearsal begins: runs with the same seed are the same to the second.
-const EPOCH_SECOND: i64 = 1_767_225_600;
+const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
 /// What goes wrong in the rehearsal of a seed: at most `max` faults, at calls of `changes` that change something.
 pub fn random_faults(seed: u64, changes: usize, max: usize) -> Vec<PlannedFault> {
@@ -49,8 +49,7 @@ impl Rehearsal {
     ///
     /// When no port or no directory for temporary files can be had.
     pub async fn new(seed: u64) -> io::Result<Self> {
-        let epoch = Timestamp::from_second(EPOCH_SECOND).unwrap_or(Timestamp::UNIX_EPOCH);
-        let clock = VirtualClock::new(epoch);
+        let clock = VirtualClock::new(EPOCH);
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
         let time = clock.clone();

@@ -141,6 +141,10 @@ fn respond(
     if !user.is_administrator {
         return Err(Refusal::forbidden(&user.name, &request.method.to_lowercase(), &place.resource.id));
     }
+    // What is only tried must not happen.
+    if request.query.contains_key("dryRun") {
+        return Err(Refusal::bad_request("dryRun is not emulated"));
+    }
     let answered = match (request.method.as_str(), &place.name, place.subresource.as_deref()) {
         ("GET", None, None) if is_set(request, "watch") => Err(Refusal::method_not_allowed()),
         ("GET", None, None) => list(cluster, &place, request, now, cloud),
@@ -501,9 +505,6 @@ fn create(cluster: &mut Kubernetes, place: &Place, request: &Request, now: Times
     let key = place.key(&name);
     if cluster.store.get(&key).is_some() {
         return Err(Refusal::already_exists(place.resource, &name));
-    }
-    if is_set(request, "dryRun") || request.query.contains_key("dryRun") {
-        return Ok(Response { code: 201, body: Body::Json(object) });
     }
     complete(place.resource, &mut object);
     let made = cluster.store.create(&key, object, writer(request, Operation::Update), now);

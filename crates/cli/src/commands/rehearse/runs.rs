@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use howso_infra::core::{ErrorKind, Finding, Severity};
 use howso_infra_rehearsal::{Call, Place, PlannedFault, random_faults};
@@ -28,6 +28,18 @@ struct Run {
     performance: Result<Performance, Failure>,
 }
 
+impl Run {
+    fn is_interrupted(&self) -> bool {
+        let done = self.performance.as_ref().map_or_else(Some, |performance| performance.done.as_ref().err());
+        matches!(done, Some(Failure::Interrupted | Failure::Abandoned))
+    }
+}
+
+/// What a thread has found. Its panic is that of everybody: a run that is lost would count as one without a violation.
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
 /// Rehearses the command many times: with as many seeds, each with the faults that were named or with some drawn from its seed; or, with
 /// one seed, with a fault at each call in turn.
 pub(super) async fn run(
@@ -48,20 +60,23 @@ pub(super) async fn run(
         let mut runs = Vec::new();
         while let Some((seed, faults)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
             let performance = perform(&silent, arguments, *seed, faults);
+            let run = Run { seed: *seed, faults: faults.clone(), performance };
             // Whoever interrupts wants an end to all of them.
-            let done = performance.as_ref().map(|performance| &performance.done);
-            if matches!(done, Ok(Err(Failure::Interrupted | Failure::Abandoned))) {
+            if run.is_interrupted() {
                 next.store(cases.len(), Ordering::Relaxed);
             }
-            runs.push(Run { seed: *seed, faults: faults.clone(), performance });
+            runs.push(run);
         }
         runs
     };
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let mut runs: Vec<Run> = thread::scope(|scope| {
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+        threads.into_iter().flat_map(joined).collect()
     });
+    if runs.iter().any(Run::is_interrupted) {
+        return Err(Failure::Interrupted);
+    }
     runs.sort_by(|one, other| (one.seed, &one.faults).cmp(&(other.seed, &other.faults)));
     let violation = |run: &Run| {
         let what = expected.violation(run)?;
@@ -69,10 +84,8 @@ pub(super) async fn run(
         Some(Violation { seed: run.seed, what, faults })
     };
     // Not in this thread, which has a runtime already.
-    let violations: Vec<Violation> = thread::scope(|scope| {
-        let found = scope.spawn(|| runs.iter().filter_map(violation).collect());
-        found.join().unwrap_or_default()
-    });
+    let violations: Vec<Violation> =
+        thread::scope(|scope| joined(scope.spawn(|| runs.iter().filter_map(violation).collect())));
     context.console.data(&RunsReport { arguments, runs: &runs, violations: &violations });
     if violations.is_empty() {
         Ok(())
@@ -258,10 +271,10 @@ impl Report for RunsReport<'_> {
         let (calls, seconds) = (self.quantiles(calls), self.quantiles(seconds));
         let faults: usize = self.runs.iter().map(|run| run.faults.len()).sum();
         let mut text = format!(
-            "{} of {}, in which {} wrong on purpose\n",
+            "{} of {}, with {} planned\n",
             style.bold(&counted(self.runs.len(), "rehearsal", "rehearsals")),
             self.arguments.command.as_str(),
-            counted(faults, "call went", "calls went"),
+            counted(faults, "fault", "faults"),
         );
         for (repetitions, count) in self.by_repetitions() {
             let again = match repetitions {
