@@ -1,6 +1,6 @@
 """Fixtures: servers in their own processes, a recording proxy before each, and the program under test.
 
-`HOWSO_INFRA_BIN` names the program. Nothing of the user's environment reaches it.
+`HOWSO_TESTS_BIN` names the program. Nothing of the user's environment reaches it.
 """
 
 from __future__ import annotations

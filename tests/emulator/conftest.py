@@ -1,6 +1,6 @@
 """Fixtures: the emulated AWS and moto, an emulator that others wrote, both asked by boto3.
 
-`HOWSO_INFRA_EMULATOR` names the program of `crates/emulator`.
+`HOWSO_TESTS_EMULATOR` names the program of `crates/emulator`.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def client_of(endpoint: str) -> Client:
 @pytest.fixture
 def endpoint() -> Iterator[str]:
     """The address of an empty account of the emulator."""
-    program = os.environ.get("HOWSO_INFRA_EMULATOR", "")
+    program = os.environ.get("HOWSO_TESTS_EMULATOR", "")
     if not os.access(program, os.X_OK):
-        pytest.fail("set HOWSO_INFRA_EMULATOR to the howso-infra-emulator program to be tested", pytrace=False)
+        pytest.fail("set HOWSO_TESTS_EMULATOR to the howso-infra-emulator program to be tested", pytrace=False)
     with subprocess.Popen([program, "--speed", str(SPEED)], stdout=subprocess.PIPE, text=True) as server:
         try:
             yield server.stdout.readline().strip()

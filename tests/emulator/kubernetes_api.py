@@ -77,8 +77,8 @@ def free_ports(count: int) -> list[int]:
 def real(directory: Path) -> Iterator[Api]:
     """A real API server on a real etcd, without controllers."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "howso-infra/local-kubernetes/bin"
-    kube = os.environ.get("HOWSO_INFRA_TEST_KUBE", str(cache / "kube"))
-    etcd = os.environ.get("HOWSO_INFRA_TEST_ETCD", str(cache / "etcd"))
+    kube = os.environ.get("HOWSO_TESTS_KUBE", str(cache / "kube"))
+    etcd = os.environ.get("HOWSO_TESTS_ETCD", str(cache / "etcd"))
     client, peer, secure = free_ports(3)
     (directory / "tokens.csv").write_text(f"{TOKEN},tests,1,system:masters\n")
     subprocess.run(["openssl", "genrsa", "-out", directory / "accounts.key", "2048"], check=True, capture_output=True)

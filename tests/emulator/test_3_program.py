@@ -33,7 +33,7 @@ class Program:
         }
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [os.environ["HOWSO_INFRA_BIN"], *arguments]
+        command = [os.environ["HOWSO_TESTS_BIN"], *arguments]
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=180)
 
 

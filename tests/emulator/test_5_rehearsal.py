@@ -1,4 +1,4 @@
-"""Rehearsals, as a person types them, by the program as it is released (`HOWSO_INFRA_RELEASE`)."""
+"""Rehearsals, as a person types them, by the program as it is released (`HOWSO_TESTS_RELEASE`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def rehearse(tmp_path: Path):
     """Runs `rehearse` with an empty home and nothing else in its environment: no credentials, no endpoint."""
 
     def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        command = [os.environ["HOWSO_INFRA_RELEASE"], "rehearse", *arguments]
+        command = [os.environ["HOWSO_TESTS_RELEASE"], "rehearse", *arguments]
         environment = {"HOME": str(tmp_path), "PATH": os.defpath}
         done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=1200)
         assert done.returncode == code, done.stdout + done.stderr

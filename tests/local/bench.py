@@ -1,6 +1,6 @@
 """What `up` costs on top of k3d: both make the same cluster in turn, in one run, and only the ratio counts.
 
-    PYTHONPATH=../rig HOWSO_INFRA_BIN=target/release/howso-infra python bench.py [ROUNDS]
+    PYTHONPATH=../rig HOWSO_TESTS_BIN=target/release/howso-infra python bench.py [ROUNDS]
 
 `k3d` alone gets a configuration of its own with the same image, nodes, arguments, labels, taints, ports and registry.
 """
@@ -65,7 +65,7 @@ def main() -> None:
     built = subprocess.run([IMAGES / "build"], capture_output=True, text=True, check=True).stdout
     images = dict(line.split("=", 1) for line in built.splitlines())
     with tempfile.TemporaryDirectory() as folder:
-        cli = Cli(os.environ["HOWSO_INFRA_BIN"], Path(folder), images=images, cluster="local")
+        cli = Cli(os.environ["HOWSO_TESTS_BIN"], Path(folder), images=images, cluster="local")
         settings = f"workers.default.local={WORKERS}"
 
         # The first of all finds cold caches and is not counted; it also shows the arguments.

@@ -1,7 +1,7 @@
 """Fixtures: a real Docker engine with real k3d and real Kubernetes, and the program under test.
 
-`HOWSO_INFRA_BIN` names the program. `../images/build` makes what no registry gives here; with a registry at hand,
-`HOWSO_INFRA_TEST_K3S_IMAGE=rancher/k3s:…` runs the same tests with k3s itself.
+`HOWSO_TESTS_BIN` names the program. `../images/build` makes what no registry gives here; with a registry at hand,
+`HOWSO_TESTS_K3S_IMAGE=rancher/k3s:…` runs the same tests with k3s itself.
 """
 
 from __future__ import annotations

@@ -54,9 +54,9 @@ DOWN: dict[str, Callable[[dict[str, str]], bool]] = {
 }
 
 
-# Stages that differ in what must be done afterwards; all of them, with and without k3d, with `HOWSO_INFRA_TEST_ALL=1`, which takes
+# Stages that differ in what must be done afterwards; all of them, with and without k3d, with `HOWSO_TESTS_ALL=1`, which takes
 # ten minutes more.
-ALL = "HOWSO_INFRA_TEST_ALL" in os.environ
+ALL = "HOWSO_TESTS_ALL" in os.environ
 SOME_UP = [("volume", True), ("all made", True), ("server started", True), ("all made", False), ("balancer started", False)]
 SOME_DOWN = [("server gone", True), ("first container gone", False)]
 UP_CASES = [(stage, also_k3d) for stage in UP for also_k3d in (False, True)] if ALL else SOME_UP

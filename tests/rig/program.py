@@ -1,6 +1,6 @@
 """The program under test, run in a hermetic environment: its own home, and nothing of the user's.
 
-`HOWSO_INFRA_BIN` names the program.
+`HOWSO_TESTS_BIN` names the program.
 """
 
 from __future__ import annotations
@@ -117,9 +117,9 @@ class Program:
 
 @pytest.fixture(scope="session")
 def binary() -> str:
-    path = os.environ.get("HOWSO_INFRA_BIN", "")
+    path = os.environ.get("HOWSO_TESTS_BIN", "")
     if not path:
-        pytest.fail("set HOWSO_INFRA_BIN to the howso-infra program to be tested", pytrace=False)
+        pytest.fail("set HOWSO_TESTS_BIN to the howso-infra program to be tested", pytrace=False)
     if not os.access(path, os.X_OK):
-        pytest.fail(f"HOWSO_INFRA_BIN names {path}, which cannot be executed", pytrace=False)
+        pytest.fail(f"HOWSO_TESTS_BIN names {path}, which cannot be executed", pytrace=False)
     return str(Path(path).resolve())

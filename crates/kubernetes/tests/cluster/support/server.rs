@@ -50,8 +50,8 @@ fn start() -> Server {
         PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/howso-infra/local-kubernetes/bin");
     let path = std::env::var_os("PATH").unwrap_or_default();
     let installed = std::env::split_paths(&path).map(|folder| folder.join("etcd"));
-    let kube = binary("HOWSO_INFRA_TEST_KUBE", [cache.join("kube")]);
-    let etcd = binary("HOWSO_INFRA_TEST_ETCD", std::iter::once(cache.join("etcd")).chain(installed));
+    let kube = binary("HOWSO_TESTS_KUBE", [cache.join("kube")]);
+    let etcd = binary("HOWSO_TESTS_ETCD", std::iter::once(cache.join("etcd")).chain(installed));
     let directory = tempfile::tempdir().expect("a folder can be made");
     let at = |name: &str| directory.path().join(name);
     let write = |name: &str, text: &str| std::fs::write(at(name), text).expect("a file can be written");
