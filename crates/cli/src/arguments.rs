@@ -224,6 +224,14 @@ pub(crate) struct PlanArguments {
     /// Plan to delete and make again what cannot change in place
     #[arg(long)]
     pub(crate) allow_replace: bool,
+    /// Make no plan: write the permissions that the cluster needs into this directory
+    ///
+    /// Three documents of the platform, for example policies of IAM: `read` for everything that only looks, `apply` for making and
+    /// changing, `destroy` for removing. They are taken from a rehearsal of this very specification, so nothing real is asked and
+    /// no credentials are needed.
+    #[cfg(feature = "eks")]
+    #[arg(long, value_name = "DIRECTORY", value_hint = ValueHint::DirPath, conflicts_with_all = ["out", "detailed_exitcode", "until", "allow_replace"])]
+    pub(crate) policy: Option<Utf8PathBuf>,
     /// Which cluster.
     #[command(flatten)]
     pub(crate) spec: SpecArguments,
@@ -393,6 +401,12 @@ pub(crate) struct RehearseArguments {
     /// goes wrong.
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(crate) runs: u64,
+    /// Let the emulated cloud allow only what this document allows; may be repeated
+    ///
+    /// For example the policies that `plan --policy` has written, or those that you were given: whether they suffice is known before
+    /// anything real is tried.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) policy: Vec<Utf8PathBuf>,
     /// How far to go [default: as far as can be rehearsed]
     #[arg(long, value_name = "STAGE", value_enum)]
     pub(crate) until: Option<Stage>,

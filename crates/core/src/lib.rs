@@ -29,6 +29,6 @@ pub use latency::Latency;
 pub use observation::{Gap, Leftover, Observation, Observed, Ownership, Status};
 pub use operation::{FieldChange, Operation, Progress, Submitted, Ticket, Work};
 pub use plan::{Change, Plan, Reason, Step, StepId};
-pub use provider::{Backend, Provider, ProviderFactory, Scope, ScopeKinds};
+pub use provider::{Backend, Permissions, Provider, ProviderFactory, Scope, ScopeKinds};
 pub use resource::{Resource, ResourceId};
 pub use value::{Attributes, Reference, Value};

@@ -42,6 +42,17 @@ pub trait ProviderFactory: Send + Sync {
     async fn open(&self, spec: &ClusterSpec, state_dir: &Utf8Path) -> Result<Arc<dyn Provider>, OpenError>;
 }
 
+/// What a caller must be allowed, as documents of the platform. Each is needed together with those before it, or with `read` alone.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Permissions {
+    /// For everything that only looks.
+    pub read: serde_json::Value,
+    /// For making and changing, besides `read`.
+    pub apply: serde_json::Value,
+    /// For removing, besides `read`.
+    pub destroy: serde_json::Value,
+}
+
 /// Why a provider could not be opened.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum OpenError {
@@ -95,6 +106,14 @@ pub trait Provider: Send + Sync {
     /// What the platform leaves to us inside the cluster, and what must be true there. Pure.
     fn inside(&self, _spec: &ClusterSpec, _facts: &Facts) -> Inside {
         Inside::default()
+    }
+
+    /// What a caller must be allowed in order to make, change and remove the cluster. `calls` are those that were seen in a
+    /// rehearsal, each as `service:Operation`. Sends no request.
+    ///
+    /// `None` on a platform that asks nobody for permissions.
+    fn permissions(&self, _spec: &ClusterSpec, _calls: &BTreeSet<String>) -> Option<Permissions> {
+        None
     }
 }
 

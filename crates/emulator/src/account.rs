@@ -8,19 +8,27 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rand_distr::{Distribution, LogNormal};
 
+use crate::authorization::Permissions;
 use crate::autoscaling::AutoScaling;
 use crate::ec2::Ec2;
 use crate::eks::Eks;
+use crate::error::ApiError;
 use crate::iam::Iam;
+use crate::wire::Request;
 
 /// The number of the account.
 pub(crate) const ACCOUNT_ID: &str = "123456789012";
+
+/// Who calls.
+pub(crate) const CALLER_ARN: &str = "arn:aws:iam::123456789012:user/emulated";
 
 /// Everything that there is.
 #[derive(Debug)]
 pub(crate) struct Account {
     pub(crate) chance: Chance,
     pub(crate) iam: Iam,
+    /// Those of the caller.
+    pub(crate) permissions: Permissions,
     pub(crate) regions: BTreeMap<String, Region>,
     /// Where the APIs of clusters are.
     pub(crate) kubernetes: KubernetesServer,
@@ -48,7 +56,7 @@ impl Account {
     pub(crate) fn new(seed: u64) -> Self {
         let chance = Chance(ChaCha8Rng::seed_from_u64(seed));
         let kubernetes = KubernetesServer::default();
-        Self { chance, iam: Iam::default(), regions: BTreeMap::new(), kubernetes }
+        Self { chance, iam: Iam::default(), permissions: Permissions::default(), regions: BTreeMap::new(), kubernetes }
     }
 
     /// How many objects there are of each kind that a customer makes.
@@ -64,6 +72,14 @@ impl Account {
         counted.insert("role", self.iam.count());
         counted.retain(|_, count| *count > 0);
         counted
+    }
+
+    /// Whether the caller may make a call, as things are at `now`.
+    pub(crate) fn authorize(&mut self, request: &Request, now: Timestamp) -> Result<(), ApiError> {
+        // The region is there afterwards, and what it is compared with is borrowed beside it.
+        self.region(&request.region, now);
+        let region = &self.regions[&request.region];
+        self.permissions.check(request, region, &self.iam)
     }
 
     /// A region as it is at `now`, and what all regions share.

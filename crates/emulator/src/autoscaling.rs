@@ -1,11 +1,12 @@
 //! Amazon EC2 Auto Scaling: the groups behind node groups, and their tags.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::account::{Chance, after};
+use crate::account::{ACCOUNT_ID, Chance, after};
+use crate::authorization::Resource;
 use crate::error::{Answer, ApiError};
 use crate::wire::{Request, seconds};
 
@@ -48,6 +49,19 @@ struct Tag {
 }
 
 impl AutoScaling {
+    /// The groups that a list of tags names.
+    pub(crate) fn named(&self, parameters: &Value, region: &str) -> Vec<Resource> {
+        let tags = parameters.get("Tags").and_then(Value::as_array);
+        let names: BTreeSet<&str> = tags.into_iter().flatten().filter_map(|tag| tag["ResourceId"].as_str()).collect();
+        let resource = |name: &str| {
+            let prefix = format!("arn:aws:autoscaling:{region}:{ACCOUNT_ID}:autoScalingGroup:");
+            let tags = self.groups.get(name).map(|group| &group.tags);
+            let tags = tags.into_iter().flatten().map(|(key, tag)| (key.clone(), tag.value.clone())).collect();
+            Resource { arn: format!("{prefix}*:autoScalingGroupName/{name}"), tags }
+        };
+        names.into_iter().map(resource).collect()
+    }
+
     /// Makes the group of a node group.
     pub(crate) fn make(
         &mut self,

@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use crate::account::{Account, KubernetesServer};
+use crate::authorization::{Permissions, PolicyDocument};
 use crate::eks::inside;
 use crate::error::{Answer, ApiError};
 use crate::faults::{Call, Died, Fault, Faults, PlannedFault};
@@ -52,6 +53,11 @@ impl Emulator {
         self.death.notified().await;
     }
 
+    /// From now on, the caller may do only what these policies allow. Until then it may do everything.
+    pub fn allow_only(&self, policies: Vec<PolicyDocument>) {
+        lock(&self.account).permissions = Permissions::of(policies);
+    }
+
     /// The calls so far, in the order in which they came.
     pub fn calls(&self) -> Vec<Call> {
         lock(&self.faults).calls().to_vec()
@@ -79,6 +85,7 @@ impl Emulator {
 
     fn carry_out(&self, request: &Request, account: &mut Account) -> Answer {
         let now = (self.time)();
+        account.authorize(request, now)?;
         match request.service {
             "autoscaling" => {
                 let (region, ..) = account.region(&request.region, now);
@@ -91,6 +98,9 @@ impl Emulator {
             "eks" => {
                 let (region, iam, chance) = account.region(&request.region, now);
                 eks::call(request, region, iam, chance, now)
+            }
+            "iam" if request.operation.name == "SimulatePrincipalPolicy" => {
+                iam::simulate(request, &account.permissions)
             }
             "iam" => iam::call(request, &mut account.iam, &mut account.chance, now),
             "servicequotas" => quotas::call(request),

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::account::{ACCOUNT_ID, Chance};
+use crate::authorization::{Permissions, Resource};
 use crate::error::{Answer, ApiError};
 use crate::wire::{Request, seconds};
 
@@ -126,7 +127,26 @@ pub(crate) fn call(request: &Request, iam: &mut Iam, chance: &mut Chance, now: T
     }
 }
 
+/// Tells which actions the caller may do, on everything and without conditions: resources and tags cannot be given here.
+pub(crate) fn simulate(request: &Request, permissions: &Permissions) -> Answer {
+    let actions = request.parameters.get("ActionNames").and_then(Value::as_array);
+    let evaluate = |action: &Value| {
+        let name = action.as_str().unwrap_or_default();
+        let decision = if permissions.allows_anywhere(name)? { "allowed" } else { "implicitDeny" };
+        Ok(json!({ "EvalActionName": name, "EvalResourceName": "*", "EvalDecision": decision }))
+    };
+    let results: Vec<Value> = actions.into_iter().flatten().map(evaluate).collect::<Result<_, ApiError>>()?;
+    page(&request.parameters, "EvaluationResults", &results)
+}
+
 impl Iam {
+    /// The ARN and the tags of a role, when it exists.
+    pub(crate) fn named(&self, name: &str) -> Option<Resource> {
+        let role = self.roles.get(name)?;
+        let arn = role.value.get("Arn").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Some(Resource { arn, tags: role.tags.clone() })
+    }
+
     /// How many roles there are.
     pub(crate) fn count(&self) -> usize {
         self.roles.len()

@@ -5,6 +5,7 @@
 //! have no place for is refused, in requests and in answers.
 
 mod account;
+mod authorization;
 mod autoscaling;
 mod ec2;
 mod eks;
@@ -19,5 +20,6 @@ mod server;
 mod sts;
 mod wire;
 
+pub use authorization::{PolicyDocument, PolicyDocumentError};
 pub use emulator::{ADDRESS_PATH, Emulator};
 pub use faults::{Call, Fault, Place, PlannedFault, UnknownFault};

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::account::ACCOUNT_ID;
+use crate::account::{ACCOUNT_ID, CALLER_ARN};
 use crate::error::{Answer, ApiError};
 use crate::wire::Request;
 
@@ -11,7 +11,7 @@ pub(crate) fn call(request: &Request) -> Answer {
     match request.operation.name.as_str() {
         "GetCallerIdentity" => Ok(json!({
             "Account": ACCOUNT_ID,
-            "Arn": format!("arn:aws:iam::{ACCOUNT_ID}:user/emulated"),
+            "Arn": CALLER_ARN,
             "UserId": request.access_key,
         })),
         other => Err(ApiError::internal(format!("{other} is not emulated"))),

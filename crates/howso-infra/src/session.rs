@@ -1,11 +1,12 @@
 //! One cluster, opened.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 use howso_infra_core::provider::OpenError;
 use howso_infra_core::spec::ClusterSpec;
-use howso_infra_core::{Backend, Provider, ProviderFactory, plan::Kinds};
+use howso_infra_core::{Backend, Permissions, Provider, ProviderFactory, plan::Kinds};
 use howso_infra_engine::{Clock, TokioClock};
 use howso_infra_kubernetes::KubernetesBackend;
 
@@ -133,6 +134,12 @@ impl Session {
     /// The specification the session was opened with.
     pub fn spec(&self) -> &ClusterSpec {
         &self.spec
+    }
+
+    /// What a caller must be allowed in order to make, change and remove the cluster, when `calls` are those that were seen in a
+    /// rehearsal of it. Sends no request. `None` on a platform that asks nobody for permissions.
+    pub fn permissions(&self, calls: &BTreeSet<String>) -> Option<Permissions> {
+        self.provider.permissions(&self.spec, calls)
     }
 
     pub(crate) fn tell(&self, event: &Event) {

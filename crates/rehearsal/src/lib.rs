@@ -17,7 +17,7 @@ use howso_infra_emulator::Emulator;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 
-pub use howso_infra_emulator::{Call, Fault, Place, PlannedFault, UnknownFault};
+pub use howso_infra_emulator::{Call, Fault, Place, PlannedFault, PolicyDocument, UnknownFault};
 
 /// When every rehearsal begins: runs with the same seed are the same to the second.
 const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);

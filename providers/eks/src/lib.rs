@@ -26,6 +26,7 @@ mod network;
 mod observe;
 mod options;
 mod pages;
+mod permissions;
 mod poll;
 mod pools;
 mod preflight;

@@ -1,5 +1,6 @@
 //! The provider as the engine sees it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,14 +10,14 @@ use howso_infra_core::provider::{Access, Facts, OpenError};
 use howso_infra_core::spec::{ClusterSpec, SpecErrors};
 use howso_infra_core::{
     Backend, ClusterIdentity, Connection, Connector, Finding, Graph, Inside, Kind, Leftover, Observation, Operation,
-    Plan, Progress, Provider, ProviderError, ProviderFactory, ResourceId, Scope, Submitted, Ticket,
+    Permissions, Plan, Progress, Provider, ProviderError, ProviderFactory, ResourceId, Scope, Submitted, Ticket,
 };
 
 use crate::clients::{Clients, Endpoint};
 use crate::context::{ObserveContext, Wanted};
 use crate::control_plane;
 use crate::options::EksOptions;
-use crate::{access, audit, connector, graph, inside, kinds, observe, poll, preflight, submit, survey};
+use crate::{access, audit, connector, graph, inside, kinds, observe, permissions, poll, preflight, submit, survey};
 
 /// The name of this provider in a specification.
 const NAME: &str = "eks";
@@ -103,6 +104,10 @@ impl Provider for EksProvider {
 
     fn inside(&self, spec: &ClusterSpec, facts: &Facts) -> Inside {
         inside::inside(spec, &self.backend.options, facts)
+    }
+
+    fn permissions(&self, spec: &ClusterSpec, calls: &BTreeSet<String>) -> Option<Permissions> {
+        Some(permissions::permissions(spec, &self.backend.options, calls))
     }
 }
 

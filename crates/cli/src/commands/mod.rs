@@ -11,6 +11,8 @@ mod init;
 mod kubeconfig;
 mod man;
 mod plan;
+#[cfg(feature = "eks")]
+mod policy;
 mod profile;
 #[cfg(feature = "eks")]
 mod rehearse;

@@ -13,6 +13,10 @@ use crate::signals::Signals;
 use crate::view::plan::PlanReport;
 
 pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments: PlanArguments) -> Result<(), Failure> {
+    #[cfg(feature = "eks")]
+    if let Some(directory) = &arguments.policy {
+        return super::policy::run(context, signals, directory, &arguments.spec).await;
+    }
     let (spec, session) = context.open(&arguments.spec).await?;
     let (session, _) = stage::settle(arguments.until, &spec, session)?;
     let goal = Goal::Up { replacement: replacement(arguments.allow_replace) };

@@ -3,10 +3,13 @@
 mod report;
 mod runs;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
-use howso_infra_rehearsal::{Call, Fault, PlannedFault, Rehearsal, UnknownFault};
+use camino::Utf8PathBuf;
+use howso_infra_rehearsal::{Call, Fault, PlannedFault, PolicyDocument, Rehearsal, UnknownFault};
 
 use super::{Context, down, plan, up, verify};
 use crate::arguments::{
@@ -17,6 +20,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::settings;
 use crate::signals::Signals;
+use crate::view::Console;
 use crate::view::errors::FailureReport;
 use report::{Catalogue, RehearsalReport};
 
@@ -38,17 +42,36 @@ pub(super) async fn run(
         context.console.data(&Catalogue);
         return Ok(());
     }
+    let play = Play { arguments: &arguments, policies: policies(context, &arguments.policy)? };
     let faults = Faults::read(&arguments.fault)?;
     if arguments.runs > 1 || !faults.sweeps.is_empty() {
-        return runs::run(context, signals, &arguments, &faults).await;
+        return runs::run(context, signals, &play, &faults).await;
     }
     let faults = faults.planned;
-    let performance = rehearse(context, signals, &arguments, arguments.seed, &faults).await?;
+    let performance = rehearse(context, signals, &play, arguments.seed, &faults).await?;
     // What was refused as it was typed was not rehearsed.
     if !performance.calls.is_empty() {
         context.console.say(&RehearsalReport { arguments: &arguments, faults: &faults, performance: &performance });
     }
     performance.done
+}
+
+/// What is rehearsed.
+struct Play<'a> {
+    arguments: &'a RehearseArguments,
+    /// What the caller may do; without any, everything.
+    policies: Vec<PolicyDocument>,
+}
+
+/// Reads the policies in files.
+fn policies(context: &Context<'_>, paths: &[Utf8PathBuf]) -> Result<Vec<PolicyDocument>, Failure> {
+    let read = |path: &Utf8PathBuf| {
+        let failed = |source| Failure::File { action: "read", path: path.clone(), source };
+        let text = fs::read_to_string(context.machine.directory.join(path)).map_err(failed)?;
+        let hint = "give a JSON document such as `howso-infra plan --policy DIRECTORY` writes";
+        text.parse().map_err(|error| Failure::usage(format!("{path} is {error}"), hint))
+    };
+    paths.iter().map(read).collect()
 }
 
 /// How a rehearsal went.
@@ -68,10 +91,11 @@ struct Performance {
 async fn rehearse(
     context: &Context<'_>,
     signals: &mut Signals,
-    arguments: &RehearseArguments,
+    play: &Play<'_>,
     seed: u64,
     faults: &[PlannedFault],
 ) -> Result<Performance, Failure> {
+    let arguments = play.arguments;
     let rehearsal = Rehearsal::new(seed).await.map_err(Failure::Runtime)?;
     let mut spec = arguments.spec.clone();
     complete(context, &mut spec, &rehearsal)?;
@@ -82,6 +106,9 @@ async fn rehearse(
     if arguments.command == Rehearsed::Down {
         // What is to be removed is made before, and nothing goes wrong with that.
         perform(&stage, signals, Rehearsed::Up, arguments.until, &spec).await?;
+    }
+    if !play.policies.is_empty() {
+        rehearsal.emulator().allow_only(play.policies.clone());
     }
     let (calls_before, passed_before) = (rehearsal.emulator().calls(), rehearsal.passed());
     for fault in faults {
@@ -111,6 +138,23 @@ async fn rehearse(
         repetitions,
         there: rehearsal.emulator().inventory(),
     })
+}
+
+/// The calls of the whole life of a cluster: made, proved, looked at, removed; each once, as `service:Operation`.
+pub(super) async fn calls_of_a_life(
+    context: &Context<'_>,
+    signals: &mut Signals,
+    spec: &SpecArguments,
+) -> Result<BTreeSet<String>, Failure> {
+    let rehearsal = Rehearsal::new(1).await.map_err(Failure::Runtime)?;
+    let mut spec = spec.clone();
+    complete(context, &mut spec, &rehearsal)?;
+    let registry = rehearsal.registry();
+    let console = Arc::new(Console::silent());
+    let stage = Context { registry: &registry, rehearsal: Some(&rehearsal), console: &console, ..*context };
+    perform(&stage, signals, Rehearsed::Up, None, &spec).await?;
+    perform(&stage, signals, Rehearsed::Down, None, &spec).await?;
+    Ok(rehearsal.emulator().calls().into_iter().map(|call| call.name).collect())
 }
 
 /// What is to go wrong.
@@ -213,7 +257,8 @@ async fn perform(
             Box::pin(down::run(stage, signals, arguments)).await
         }
         Rehearsed::Plan => {
-            let arguments = PlanArguments { out: None, detailed_exitcode: false, until, allow_replace: false, spec };
+            let arguments =
+                PlanArguments { out: None, detailed_exitcode: false, until, allow_replace: false, policy: None, spec };
             Box::pin(plan::run(stage, signals, arguments)).await
         }
     }

@@ -82,6 +82,12 @@ pub(crate) struct Call<'a> {
 }
 
 impl Kind {
+    /// The kind of the object with an identifier.
+    fn of(id: &str) -> Option<Self> {
+        let is_of = |kind: &Self| id.strip_prefix(kind.names().1).is_some_and(|rest| rest.starts_with('-'));
+        Self::ALL.into_iter().find(is_of)
+    }
+
     const ALL: [Self; 11] = [
         Self::Vpc,
         Self::Subnet,
@@ -174,6 +180,21 @@ impl Ec2 {
         let is_there = |object: &Object| object.text("State") != "deleted";
         let count = |kind: Kind| self.all(kind).filter(|(_, object)| is_there(object)).count();
         Kind::ALL.into_iter().map(|kind| (kind.names().0, count(kind))).collect()
+    }
+
+    /// The objects of a type that a call names, with their tags: by a member of their own, in a list, or by their association.
+    pub(crate) fn named(&self, parameters: &Value, resource_type: &str) -> Vec<(String, BTreeMap<String, String>)> {
+        let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.names().0 == resource_type) else { return Vec::new() };
+        let text = |name: &str| parameters.get(name).and_then(Value::as_str);
+        let listed = parameters.get("Resources").and_then(Value::as_array).into_iter().flatten();
+        let listed = listed.filter_map(Value::as_str).filter(|id| Kind::of(id) == Some(kind));
+        let associated = text("AssociationId").and_then(|id| routes::associated(self, id, kind));
+        let ids = text(kind.id()).into_iter().map(str::to_owned).chain(listed.map(str::to_owned)).chain(associated);
+        let with_tags = |id: String| {
+            let tags = self.get(kind, &id).map(|object| object.tags.clone()).unwrap_or_default();
+            (id, tags)
+        };
+        ids.map(with_tags).collect()
     }
 
     pub(crate) fn all(&self, kind: Kind) -> impl Iterator<Item = (&String, &Object)> {

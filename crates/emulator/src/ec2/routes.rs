@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::account::ACCOUNT_ID;
 use crate::ec2::vpcs::network_of;
-use crate::ec2::{Call, Kind, Object, in_use, vpcs};
+use crate::ec2::{Call, Ec2, Kind, Object, in_use, vpcs};
 use crate::error::{Answer, ApiError};
 
 /// The targets of routes that are emulated.
@@ -177,5 +177,15 @@ pub(super) fn forget_subnet(call: &mut Call<'_>) {
     let subnet = call.text("SubnetId").to_owned();
     for table in call.ec2.objects.get_mut(&Kind::RouteTable).into_iter().flat_map(BTreeMap::values_mut) {
         table.list_mut("Associations").retain(|association| association["SubnetId"] != *subnet);
+    }
+}
+
+/// The route table or the subnet of an association.
+pub(super) fn associated(ec2: &Ec2, id: &str, kind: Kind) -> Option<String> {
+    let associations = ec2.all(Kind::RouteTable).flat_map(|(_, table)| table.list("Associations"));
+    let found = { associations }.find(|association| association["RouteTableAssociationId"] == *id)?;
+    match kind {
+        Kind::RouteTable | Kind::Subnet => found[kind.id()].as_str().map(str::to_owned),
+        _ => None,
     }
 }

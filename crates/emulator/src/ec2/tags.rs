@@ -62,10 +62,7 @@ fn remove(object: &mut Object, tag: &Value) {
 /// The objects that the call names: all, or none when one does not exist.
 fn named(call: &Call<'_>) -> Result<Vec<(Kind, String)>, ApiError> {
     let find = |id: &str| {
-        let kind = Kind::ALL
-            .into_iter()
-            .find(|kind| id.strip_prefix(kind.names().1).is_some_and(|rest| rest.starts_with('-')));
-        let kind = kind.ok_or_else(|| ApiError::new("InvalidID", format!("The ID '{id}' is not valid")))?;
+        let kind = Kind::of(id).ok_or_else(|| ApiError::new("InvalidID", format!("The ID '{id}' is not valid")))?;
         call.ec2.get(kind, id).map(|_| (kind, id.to_owned()))
     };
     call.texts("Resources").into_iter().map(find).collect()

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::account::ACCOUNT_ID;
-use crate::eks::{Call, Cluster, Entry, Object, clusters, in_use, invalid, not_found};
+use crate::account::{ACCOUNT_ID, CALLER_ARN};
+use crate::eks::{Call, Cluster, Entry, Object, in_use, invalid, not_found};
 use crate::error::{Answer, ApiError};
 use crate::wire::seconds;
 
@@ -52,13 +52,12 @@ fn entry(call: &mut Call<'_>, cluster: &str, principal: &str) -> Entry {
 
 /// Lets whoever creates a cluster administer it.
 pub(super) fn admin(call: &mut Call<'_>, cluster: &mut Cluster, name: &str) {
-    let caller = clusters::caller();
-    let mut entry = entry(call, name, &caller);
+    let mut entry = entry(call, name, CALLER_ARN);
     entry.own.set("tags", json!({}));
     entry
         .policies
         .insert(ADMIN_POLICY.to_owned(), policy(call, ADMIN_POLICY, &json!({ "type": "cluster", "namespaces": [] })));
-    cluster.entries.insert(caller, entry);
+    cluster.entries.insert(CALLER_ARN.to_owned(), entry);
 }
 
 fn policy(call: &Call<'_>, arn: &str, scope: &Value) -> Value {

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use crate::account::{ACCOUNT_ID, after};
+use crate::account::after;
 use crate::ec2::{self, Ec2};
 use crate::eks::{Call, Change, Cluster, Object, in_use, invalid, updates, versions};
 use crate::error::{Answer, ApiError};
@@ -252,9 +252,4 @@ pub(super) fn delete(call: &mut Call<'_>) -> Answer {
 /// Removes what EKS made for a cluster that is gone.
 pub(super) fn take_back(ec2: &mut Ec2, cluster: &str) {
     ec2.forget_cluster(cluster, OWNER_TAG);
-}
-
-/// Who calls.
-pub(super) fn caller() -> String {
-    format!("arn:aws:iam::{ACCOUNT_ID}:user/emulated")
 }

@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::account::{Chance, Region};
+use crate::account::{CALLER_ARN, Chance, Region};
 use crate::autoscaling::AutoScaling;
 use crate::ec2::Ec2;
-use crate::eks::{Cluster, Object, access, clusters};
+use crate::eks::{Cluster, Object, access};
 use crate::kubernetes::cloud::{Cloud, Group, Machine, Taint, Traits};
 use crate::kubernetes::{Kubernetes, Request, Response, User};
 
@@ -95,9 +95,9 @@ fn user(cluster: &Cluster, token: &str) -> Option<User> {
     let signs_cluster =
         parameters.get("X-Amz-SignedHeaders").is_some_and(|names| names.split(';').any(|name| name == "x-k8s-aws-id"));
     let is_token = url.host_str()?.starts_with("sts.") && is("Action", "GetCallerIdentity") && signs_cluster;
-    let entry = cluster.entries.get(&clusters::caller()).filter(|_| is_token)?;
+    let entry = cluster.entries.get(CALLER_ARN).filter(|_| is_token)?;
     let is_administrator = entry.policies.contains_key(access::ADMIN_POLICY);
-    Some(User { name: clusters::caller(), is_administrator })
+    Some(User { name: CALLER_ARN.to_owned(), is_administrator })
 }
 
 fn autoscaling_group(group: &Object) -> &str {

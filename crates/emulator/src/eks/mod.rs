@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::account::{ACCOUNT_ID, Chance, Region, after};
+use crate::authorization::Resource;
 use crate::error::{Answer, ApiError};
 use crate::iam::Iam;
 use crate::kubernetes::Kubernetes;
@@ -96,8 +97,20 @@ impl Object {
         self.value.get(member).and_then(Value::as_str).unwrap_or_default()
     }
 
+    fn arn(&self) -> Option<&str> {
+        let names = ["arn", "nodegroupArn", "addonArn", "associationArn", "accessEntryArn"];
+        names.iter().find_map(|name| self.value.get(*name)?.as_str())
+    }
+
     fn status(&self) -> &str {
         self.text("status")
+    }
+
+    /// The object as policies see it.
+    fn resource(&self) -> Option<Resource> {
+        let tags = self.value.get("tags").and_then(Value::as_object).into_iter().flatten();
+        let tags = tags.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+        Some(Resource { arn: self.arn()?.to_owned(), tags: tags.collect() })
     }
 
     fn set(&mut self, member: &str, value: impl Into<Value>) {
@@ -121,6 +134,15 @@ impl Object {
     }
 }
 
+impl Cluster {
+    /// The cluster itself and everything that belongs to it and has an ARN.
+    fn objects(&self) -> impl Iterator<Item = &Object> {
+        let entries = self.entries.values().map(|entry| &entry.own);
+        let others = self.nodegroups.values().chain(self.addons.values()).chain(self.associations.values());
+        std::iter::once(&self.own).chain(others).chain(entries)
+    }
+}
+
 impl Eks {
     /// How many objects there are of each kind.
     pub(crate) fn inventory(&self) -> [(&'static str, usize); 5] {
@@ -132,6 +154,26 @@ impl Eks {
             ("access entry", sum(|cluster| cluster.entries.len())),
             ("pod identity association", sum(|cluster| cluster.associations.len())),
         ]
+    }
+
+    /// The object of a type, by the name in its ARN, that a call names.
+    pub(crate) fn named(&self, parameters: &Value, resource_type: &str) -> Option<Resource> {
+        let text = |name: &str| parameters.get(name).and_then(Value::as_str);
+        if let Some(arn) = text("resourceArn") {
+            let is_of_type = arn.contains(&format!(":{resource_type}/"));
+            let mut objects = self.clusters.values().flat_map(Cluster::objects);
+            return objects.find(|object| is_of_type && object.arn() == Some(arn))?.resource();
+        }
+        let cluster = self.clusters.get(text("clusterName").or_else(|| text("name"))?)?;
+        let object = match resource_type {
+            "cluster" => Some(&cluster.own),
+            "nodegroup" => cluster.nodegroups.get(text("nodegroupName")?),
+            "addon" => cluster.addons.get(text("addonName")?),
+            "access-entry" => cluster.entries.get(text("principalArn")?).map(|entry| &entry.own),
+            "podidentityassociation" => cluster.associations.get(text("associationId")?),
+            _ => None,
+        };
+        object?.resource()
     }
 
     fn cluster(&self, name: &str) -> Result<&Cluster, ApiError> {

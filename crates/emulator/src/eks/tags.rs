@@ -30,8 +30,7 @@ fn tags_of<'a>(call: &'a mut Call<'_>) -> Result<&'a mut Map<String, Value>, Api
             cluster.nodegroups.values_mut().chain(cluster.addons.values_mut()).chain(cluster.associations.values_mut());
         std::iter::once(&mut cluster.own).chain(others).chain(entries)
     });
-    let names = ["arn", "nodegroupArn", "addonArn", "associationArn", "accessEntryArn"];
-    let is_named = |object: &&mut Object| names.iter().any(|name| object.text(name) == arn);
+    let is_named = |object: &&mut Object| object.arn() == Some(arn.as_str());
     let object = { clusters }.find(is_named).ok_or(missing)?;
     let tags = object.value.entry("tags").or_insert_with(|| json!({}));
     tags.as_object_mut().ok_or_else(|| ApiError::internal("tags are a map"))

@@ -48,9 +48,14 @@ pub(crate) fn graph(spec: &ClusterSpec, options: &EksOptions, facts: &EksFacts) 
     Roles { resources: builder.resources, cluster, node, ebs_csi, autoscaler }
 }
 
+/// What the names in IAM of all roles of a cluster begin with.
+pub(crate) fn iam_name_prefix(spec: &ClusterSpec) -> String {
+    format!("{}-{}-", spec.name, spec.location)
+}
+
 /// The name of a role in IAM: at most 32 + 14 + 10 characters and two hyphens of the 64 that IAM allows.
 pub(super) fn iam_name(spec: &ClusterSpec, role: RoleName) -> String {
-    format!("{}-{}-{}", spec.name, spec.location, role.as_str())
+    iam_name_prefix(spec) + role.as_str()
 }
 
 /// The name of an attachment in the graph.

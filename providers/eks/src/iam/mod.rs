@@ -14,9 +14,10 @@ use howso_infra_core::{Progress, ProviderError, Ticket};
 use crate::clients::Clients;
 use crate::errors;
 
-pub(crate) use graph::{Role, Roles, graph};
+pub(crate) use graph::{Role, Roles, graph, iam_name_prefix};
 pub(crate) use kinds::KINDS;
 pub(crate) use observe::{observe, observe_one};
+pub(crate) use policies::managed_policies;
 pub(crate) use submit::submit;
 
 /// IAM answers every call with its end, so there is nothing to ask for.

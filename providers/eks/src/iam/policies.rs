@@ -68,6 +68,11 @@ impl RoleName {
     }
 }
 
+/// The managed policies that this provider may attach to any role.
+pub(crate) fn managed_policies(session_manager: bool) -> impl Iterator<Item = &'static str> {
+    RoleName::ALL.into_iter().flat_map(move |role| role.managed_policies(session_manager))
+}
+
 /// What the cluster autoscaler may do: read everything it plans with, and change only groups of its own cluster.
 pub(super) fn autoscaler(cluster: &str) -> Value {
     policy(&json!([

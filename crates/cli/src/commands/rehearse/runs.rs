@@ -10,7 +10,7 @@ use howso_infra::core::{ErrorKind, Finding, Severity};
 use howso_infra_rehearsal::{Call, Place, PlannedFault, random_faults};
 use serde_json::{Value, json};
 
-use super::{Faults, Performance, REPETITIONS_MAX, Sweep, Swept, WHAT_IT_IS, rehearse};
+use super::{Faults, Performance, Play, REPETITIONS_MAX, Sweep, Swept, WHAT_IT_IS, rehearse};
 use crate::arguments::RehearseArguments;
 use crate::commands::{Context, block_on};
 use crate::failure::Failure;
@@ -45,13 +45,14 @@ fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
 pub(super) async fn run(
     context: &Context<'_>,
     signals: &mut Signals,
-    arguments: &RehearseArguments,
+    play: &Play<'_>,
     faults: &Faults,
 ) -> Result<(), Failure> {
+    let arguments = play.arguments;
     context.console.note(WHAT_IT_IS);
     let console = Arc::new(Console::silent());
     let silent = Context { console: &console, ..*context };
-    let calm = rehearse(&silent, signals, arguments, arguments.seed, &[]).await?;
+    let calm = rehearse(&silent, signals, play, arguments.seed, &[]).await?;
     let cases = cases(arguments, faults, &calm.calls);
     calm.done?;
     let expected = Expected { there: calm.there };
@@ -59,7 +60,7 @@ pub(super) async fn run(
     let work = || {
         let mut runs = Vec::new();
         while let Some((seed, faults)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let performance = perform(&silent, arguments, *seed, faults);
+            let performance = perform(&silent, play, *seed, faults);
             let run = Run { seed: *seed, faults: faults.clone(), performance };
             // Whoever interrupts wants an end to all of them.
             if run.is_interrupted() {
@@ -80,7 +81,7 @@ pub(super) async fn run(
     runs.sort_by(|one, other| (one.seed, &one.faults).cmp(&(other.seed, &other.faults)));
     let violation = |run: &Run| {
         let what = expected.violation(run)?;
-        let faults = expected.least(&silent, arguments, run);
+        let faults = expected.least(&silent, play, run);
         Some(Violation { seed: run.seed, what, faults })
     };
     // Not in this thread, which has a runtime already.
@@ -137,15 +138,10 @@ fn first_and_last_reads(calls: &[Call]) -> Vec<Place> {
 }
 
 /// Rehearses once in this thread.
-fn perform(
-    context: &Context<'_>,
-    arguments: &RehearseArguments,
-    seed: u64,
-    faults: &[PlannedFault],
-) -> Result<Performance, Failure> {
+fn perform(context: &Context<'_>, play: &Play<'_>, seed: u64, faults: &[PlannedFault]) -> Result<Performance, Failure> {
     let mut performance = Err(Failure::Interrupted);
     block_on(async |signals| {
-        performance = Box::pin(rehearse(context, signals, arguments, seed, faults)).await;
+        performance = Box::pin(rehearse(context, signals, play, seed, faults)).await;
         Ok(())
     })?;
     performance
@@ -175,11 +171,11 @@ impl Expected {
     }
 
     /// As few of the faults of a run as still make it go wrong.
-    fn least(&self, context: &Context<'_>, arguments: &RehearseArguments, run: &Run) -> Vec<PlannedFault> {
+    fn least(&self, context: &Context<'_>, play: &Play<'_>, run: &Run) -> Vec<PlannedFault> {
         let mut faults = run.faults.clone();
         for fault in &run.faults {
             let fewer: Vec<PlannedFault> = faults.iter().filter(|kept| *kept != fault).cloned().collect();
-            let performance = perform(context, arguments, run.seed, &fewer);
+            let performance = perform(context, play, run.seed, &fewer);
             if self.violation(&Run { seed: run.seed, faults: fewer.clone(), performance }).is_some() {
                 faults = fewer;
             }

@@ -1,0 +1,232 @@
+//! What a caller must be allowed: policies of IAM, with no more than what a specification needs.
+//!
+//! Which calls are needed is not said here: they are recorded in a rehearsal. This says what each call means to IAM, and which
+//! resources and tags limit it. Source: AWS's Service Authorization Reference, the pages of EC2, EKS, IAM and EC2 Auto Scaling.
+
+mod actions;
+mod document;
+
+use std::collections::BTreeSet;
+
+use howso_infra_core::Permissions;
+use howso_infra_core::identity::CLUSTER_TAG;
+use howso_infra_core::spec::ClusterSpec;
+use serde_json::{Value, json};
+
+use crate::iam::{iam_name_prefix, managed_policies};
+use crate::options::EksOptions;
+use actions::{Action, CHANGE, MAKE_ELSEWHERE, MAKE_IN_EC2, READ_WITHOUT_RESOURCES, REMOVE};
+use document::{Document, Statement};
+
+/// Who takes on the roles that are handed over: the control plane, nodes, and pods.
+const ROLE_SERVICES: [&str; 3] = ["eks.amazonaws.com", "ec2.amazonaws.com", "pods.eks.amazonaws.com"];
+
+/// Services whose own roles EKS makes in the caller's name when an account gets its first cluster.
+const LINKED_SERVICES: [&str; 3] = ["autoscaling.amazonaws.com", "eks-nodegroup.amazonaws.com", "eks.amazonaws.com"];
+
+/// The policies for a specification, limited to what `calls` needs; each is named as in `ec2:CreateVpc`.
+pub(crate) fn permissions(spec: &ClusterSpec, options: &EksOptions, calls: &BTreeSet<String>) -> Permissions {
+    let writer = Writer { spec, options, calls };
+    Permissions { read: writer.read(), apply: writer.apply(), destroy: writer.destroy() }
+}
+
+/// Writes the policies.
+struct Writer<'a> {
+    spec: &'a ClusterSpec,
+    options: &'a EksOptions,
+    calls: &'a BTreeSet<String>,
+}
+
+/// Which tags limit a statement.
+#[derive(Clone, Copy)]
+enum Tagged {
+    /// Those that the call gives.
+    ByCall,
+    /// Those of the resource.
+    Already,
+}
+
+impl Writer<'_> {
+    fn read(&self) -> Value {
+        let mut reads: BTreeSet<&str> = self.calls.iter().map(String::as_str).filter(|call| is_read(call)).collect();
+        let mut take = |is_taken: &dyn Fn(&str) -> bool| {
+            let taken: Vec<&str> = reads.iter().copied().filter(|call| is_taken(call)).collect();
+            reads.retain(|call| !is_taken(call));
+            taken
+        };
+        let anywhere = take(&|call| READ_WITHOUT_RESOURCES.contains(&call));
+        let of_cluster = take(&|call| call.starts_with("eks:"));
+        let of_roles = take(&|call| call.starts_with("iam:"));
+        let of_networks = take(&|call| call == "ec2:DescribeVpcAttribute");
+        let anywhere = anywhere.into_iter().chain(reads).collect();
+        let mut document = Document::default();
+        document.add(Statement::new("ReadEverywhere", anywhere, vec!["*".to_owned()]));
+        document.add(Statement::new("ReadNetworks", of_networks, vec![self.ec2("vpc/*")]));
+        document.add(Statement::new("ReadCluster", of_cluster, self.own("eks")));
+        document.add(Statement::new("ReadRoles", of_roles, self.roles()));
+        if let Some(key) = &self.options.kms_key {
+            document.add(Statement::new("ReadKey", vec!["kms:DescribeKey"], vec![key.clone()]));
+        }
+        if let Some([bucket, objects]) = self.journal() {
+            document.add(Statement::new("FindJournal", vec!["s3:ListBucket"], vec![bucket]));
+            document.add(Statement::new("ReadJournal", vec!["s3:GetObject"], vec![objects]));
+        }
+        document.written()
+    }
+
+    fn apply(&self) -> Value {
+        let mut document = Document::default();
+        document.add(self.statement("Make", &[MAKE_IN_EC2, MAKE_ELSEWHERE], Tagged::ByCall));
+        let names = self.needed(&[MAKE_IN_EC2]).map(|action| action.name.trim_start_matches("ec2:"));
+        let creations: Vec<&str> = names.collect();
+        if !creations.is_empty() {
+            let tag = Statement::new("TagWhatIsMade", vec!["ec2:CreateTags"], self.own("ec2"));
+            let tag = self.limited(tag, Tagged::ByCall);
+            document.add(tag.when("StringEquals", "ec2:CreateAction", json!(creations)));
+        }
+        // A cluster cannot be named before it exists.
+        let make = Statement::new("MakeCluster", vec!["eks:CreateCluster"], vec!["*".to_owned()]);
+        document.add(self.limited(make, Tagged::ByCall));
+        document.add(self.statement("Change", &[CHANGE], Tagged::Already));
+        if self.calls.contains("ec2:CreateLaunchTemplate") {
+            let resources =
+                vec![self.ec2("*"), format!("arn:{}:ec2:{}::image/*", self.partition(), self.spec.location)];
+            let statement = Statement::new("TryLaunchTemplates", vec!["ec2:RunInstances"], resources);
+            document.add(statement.when("ArnLike", "ec2:LaunchTemplate", json!(self.ec2("launch-template/*"))));
+        }
+        self.apply_to_roles(&mut document);
+        self.tags_of_groups(&["autoscaling:CreateOrUpdateTags", "autoscaling:DeleteTags"], &mut document);
+        if let Some(key) = &self.options.kms_key {
+            document.add(Statement::new("UseKey", vec!["kms:CreateGrant", "kms:DescribeKey"], vec![key.clone()]));
+        }
+        self.write_journal(&mut document);
+        document.written()
+    }
+
+    fn apply_to_roles(&self, document: &mut Document) {
+        let boundary = self.options.iam.permissions_boundary.as_deref();
+        let bounded = |statement: Statement| match boundary {
+            Some(boundary) => statement.when("ArnEquals", "iam:PermissionsBoundary", json!(boundary)),
+            None => statement,
+        };
+        if self.calls.contains("iam:CreateRole") {
+            let make = Statement::new("MakeRoles", vec!["iam:CreateRole"], self.own("iam"));
+            document.add(bounded(self.limited(make, Tagged::ByCall)));
+            if boundary.is_some() {
+                let bound = Statement::new("BoundRoles", vec!["iam:PutRolePermissionsBoundary"], self.own("iam"));
+                document.add(bounded(self.limited(bound, Tagged::Already)));
+            }
+            let policies = managed_policies(self.options.nodes.session_manager);
+            let arn = |policy| format!("arn:{}:iam::aws:policy/{policy}", self.partition());
+            let arns: Vec<String> = policies.map(arn).collect();
+            let attach = Statement::new("AttachPolicies", vec!["iam:AttachRolePolicy"], self.own("iam"));
+            document.add(self.limited(attach, Tagged::Already).when("ArnEquals", "iam:PolicyARN", json!(arns)));
+        }
+        let hand_over = Statement::new("HandOverRoles", vec!["iam:PassRole"], self.roles());
+        document.add(hand_over.when("StringEquals", "iam:PassedToService", json!(ROLE_SERVICES)));
+        let linked = vec![format!("arn:{}:iam::*:role/aws-service-role/*", self.partition())];
+        let linked = Statement::new("FirstClusterOfAnAccount", vec!["iam:CreateServiceLinkedRole"], linked);
+        document.add(linked.when("StringEquals", "iam:AWSServiceName", json!(LINKED_SERVICES)));
+    }
+
+    fn destroy(&self) -> Value {
+        let mut document = Document::default();
+        document.add(self.statement("Remove", &[REMOVE], Tagged::Already));
+        self.tags_of_groups(&["autoscaling:DeleteTags"], &mut document);
+        self.write_journal(&mut document);
+        document.written()
+    }
+
+    fn tags_of_groups(&self, actions: &[&str], document: &mut Document) {
+        if self.calls.contains("autoscaling:CreateOrUpdateTags") {
+            let (partition, region) = (self.partition(), &self.spec.location);
+            let groups = format!("arn:{partition}:autoscaling:{region}:*:autoScalingGroup:*:autoScalingGroupName/*");
+            let statement = Statement::new("TagNodeGroups", actions.to_vec(), vec![groups]);
+            // EKS gives the groups that it makes this tag.
+            document.add(statement.when("StringEquals", "aws:ResourceTag/eks:cluster-name", json!(self.spec.name)));
+        }
+    }
+
+    fn write_journal(&self, document: &mut Document) {
+        if let Some([_, objects]) = self.journal() {
+            document.add(Statement::new("WriteJournal", vec!["s3:PutObject"], vec![objects]));
+        }
+    }
+
+    /// A statement with those of the actions that are needed, limited by the tag of the cluster. One for all services: IAM counts the
+    /// characters, and an action is never on a resource of another service.
+    fn statement(&self, sid: &'static str, actions: &[&'static [Action]], tagged: Tagged) -> Statement {
+        let names: BTreeSet<&str> = self.needed(actions).map(|action| action.name).collect();
+        let services: BTreeSet<&str> = self.needed(actions).map(Action::service).collect();
+        let resources = services.into_iter().flat_map(|service| self.own(service)).collect();
+        self.limited(Statement::new(sid, names.into_iter().collect(), resources), tagged)
+    }
+
+    fn needed(&self, actions: &[&'static [Action]]) -> impl Iterator<Item = &'static Action> {
+        actions.iter().copied().flatten().filter(|action| self.calls.contains(action.because))
+    }
+
+    fn limited(&self, statement: Statement, tagged: Tagged) -> Statement {
+        let key = match tagged {
+            Tagged::ByCall => format!("aws:RequestTag/{CLUSTER_TAG}"),
+            Tagged::Already => format!("aws:ResourceTag/{CLUSTER_TAG}"),
+        };
+        statement.when("StringEquals", &key, json!(self.spec.name))
+    }
+
+    /// What is the cluster's in a service, as far as names tell.
+    fn own(&self, service: &str) -> Vec<String> {
+        let eks = |resource: &str| format!("arn:{}:eks:{}:*:{resource}", self.partition(), self.spec.location);
+        let name = &self.spec.name;
+        match service {
+            "eks" => vec![
+                eks(&format!("cluster/{name}")),
+                eks(&format!("nodegroup/{name}/*")),
+                eks(&format!("addon/{name}/*")),
+                eks(&format!("access-entry/{name}/*")),
+                eks(&format!("podidentityassociation/{name}/*")),
+            ],
+            "iam" => {
+                let path = self.options.iam.path.as_deref().unwrap_or("/");
+                vec![format!("arn:{}:iam::*:role{path}{}*", self.partition(), iam_name_prefix(self.spec))]
+            }
+            // In EC2 only tags do.
+            _ => vec![self.ec2("*")],
+        }
+    }
+
+    fn ec2(&self, resource: &str) -> String {
+        format!("arn:{}:ec2:{}:*:{resource}", self.partition(), self.spec.location)
+    }
+
+    /// All roles that have to do with the cluster: those that are made, and those that the user brings.
+    fn roles(&self) -> Vec<String> {
+        let iam = &self.options.iam;
+        let brought = [&iam.cluster_role, &iam.node_role, &iam.ebs_csi_role, &iam.autoscaler_role];
+        let own = if self.calls.contains("iam:CreateRole") { self.own("iam") } else { Vec::new() };
+        own.into_iter().chain(brought.into_iter().flatten().cloned()).collect()
+    }
+
+    /// The bucket of the journal, and the objects in it.
+    fn journal(&self) -> Option<[String; 2]> {
+        let location = self.spec.journal.as_ref()?;
+        let prefix = if location.prefix.is_empty() { String::new() } else { format!("{}/", location.prefix) };
+        let bucket = format!("arn:{}:s3:::{}", self.partition(), location.bucket);
+        Some([bucket.clone(), format!("{bucket}/{prefix}*")])
+    }
+
+    /// The partition of the region, by the beginning of its name:
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>.
+    fn partition(&self) -> &'static str {
+        match self.spec.location.as_str() {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+    }
+}
+
+fn is_read(call: &str) -> bool {
+    let operation = call.split_once(':').map_or(call, |(_, operation)| operation);
+    ["Describe", "Get", "List", "Simulate"].iter().any(|prefix| operation.starts_with(prefix))
+}
