@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
@@ -30,17 +31,24 @@ def client_of(endpoint: str) -> Client:
     return lambda service: boto3.client(service, endpoint_url=endpoint, config=config, **keys)
 
 
-@pytest.fixture
-def endpoint() -> Iterator[str]:
-    """The address of an empty account of the emulator."""
+@contextmanager
+def emulator(*arguments: str) -> Iterator[str]:
+    """Serves an empty account of the emulator, and says its address."""
     program = os.environ.get("HOWSO_TESTS_EMULATOR", "")
     if not os.access(program, os.X_OK):
         pytest.fail("set HOWSO_TESTS_EMULATOR to the howso-infra-emulator program to be tested", pytrace=False)
-    with subprocess.Popen([program, "--speed", str(SPEED)], stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen([program, "--speed", str(SPEED), *arguments], stdout=subprocess.PIPE, text=True) as server:
         try:
             yield server.stdout.readline().strip()
         finally:
             server.kill()
+
+
+@pytest.fixture
+def endpoint() -> Iterator[str]:
+    """The address of an empty account of the emulator."""
+    with emulator() as address:
+        yield address
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ pub(crate) struct Region {
 
 impl Account {
     pub(crate) fn new(seed: u64) -> Self {
-        let chance = Chance(ChaCha8Rng::seed_from_u64(seed));
+        let chance = Chance::new(seed);
         let kubernetes = KubernetesServer::default();
         Self { chance, iam: Iam::default(), permissions: Permissions::default(), regions: BTreeMap::new(), kubernetes }
     }
@@ -72,6 +72,14 @@ impl Account {
         counted.insert("role", self.iam.count());
         counted.retain(|_, count| *count > 0);
         counted
+    }
+
+    /// Says where the APIs of clusters are from now on.
+    pub(crate) fn serve_kubernetes(&mut self, server: &KubernetesServer) {
+        self.kubernetes = server.clone();
+        for region in self.regions.values_mut() {
+            region.kubernetes = server.clone();
+        }
     }
 
     /// Whether the caller may make a call, as things are at `now`.
@@ -103,6 +111,10 @@ impl Account {
 pub(crate) struct Chance(ChaCha8Rng);
 
 impl Chance {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(ChaCha8Rng::seed_from_u64(seed))
+    }
+
     /// A name such as `vpc-0123456789abcdef0`.
     pub(crate) fn id(&mut self, prefix: &str) -> String {
         format!("{prefix}-0{}", self.letters(16))

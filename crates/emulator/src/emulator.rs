@@ -14,10 +14,11 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use crate::account::{Account, KubernetesServer};
+use crate::account::{Account, Chance, KubernetesServer};
 use crate::authorization::{Permissions, PolicyDocument};
+use crate::ec2::ExistingNetwork;
 use crate::eks::inside;
-use crate::error::{Answer, ApiError};
+use crate::error::{Answer, ApiError, ProvideError};
 use crate::faults::{Call, Died, Fault, Faults, PlannedFault};
 use crate::kubernetes;
 use crate::server::TlsListener;
@@ -58,6 +59,24 @@ impl Emulator {
         lock(&self.account).permissions = Permissions::of(policies);
     }
 
+    /// Lets a network be there that somebody else has made.
+    ///
+    /// # Errors
+    ///
+    /// What EC2 says against it.
+    pub fn provide_network(&self, region: &str, network: &ExistingNetwork) -> Result<(), ProvideError> {
+        let (now, mut account) = ((self.time)(), lock(&self.account));
+        // Drawn apart, so that what is made later gets the same names with and without it.
+        let mut chance = Chance::new(0);
+        let (region, ..) = account.region(region, now);
+        region.ec2.provide(network, &mut chance).map_err(ProvideError)
+    }
+
+    /// Lets a role be there that somebody else has made, for a service to take on: an ARN, and for example `eks.amazonaws.com`.
+    pub fn provide_role(&self, arn: &str, service: &str) {
+        lock(&self.account).iam.provide(arn, service, (self.time)());
+    }
+
     /// The calls so far, in the order in which they came.
     pub fn calls(&self) -> Vec<Call> {
         lock(&self.faults).calls().to_vec()
@@ -76,7 +95,7 @@ impl Emulator {
     pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
         let clusters = TlsListener::bind(listener.local_addr().map(|address: SocketAddr| address.ip())?).await?;
         let url = format!("https://{}", clusters.address());
-        lock(&self.account).kubernetes = KubernetesServer { url, authority: clusters.authority.clone() };
+        lock(&self.account).serve_kubernetes(&KubernetesServer { url, authority: clusters.authority.clone() });
         let cloud = Router::new().route(ADDRESS_PATH, get(address)).fallback(reply).with_state(self.clone());
         let inside = Router::new().fallback(reply_inside).with_state(self);
         tokio::try_join!(axum::serve(listener, cloud).into_future(), axum::serve(clusters, inside).into_future())?;

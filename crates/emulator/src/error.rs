@@ -24,5 +24,10 @@ impl ApiError {
     }
 }
 
+/// Why something cannot be there from the beginning.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {}", .0.code, .0.message)]
+pub struct ProvideError(pub(crate) ApiError);
+
 /// What an operation answers: members of its output, by the names of the model.
 pub(crate) type Answer = Result<serde_json::Value, ApiError>;

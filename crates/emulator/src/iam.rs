@@ -147,6 +147,26 @@ impl Iam {
         Some(Resource { arn, tags: role.tags.clone() })
     }
 
+    /// Lets a role be there from the beginning.
+    pub(crate) fn provide(&mut self, arn: &str, service: &str, now: Timestamp) {
+        let name = arn.rsplit('/').next().unwrap_or(arn);
+        let path = arn.split_once(":role").map_or("/", |(_, path)| path.strip_suffix(name).unwrap_or("/"));
+        let principal = json!({ "Service": service });
+        let statement = json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal });
+        let trust = json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string();
+        let value = json!({
+            "Path": path,
+            "RoleName": name,
+            "RoleId": "AROA0000000000000000",
+            "Arn": arn,
+            "CreateDate": seconds(now),
+            "AssumeRolePolicyDocument": encoded(&trust),
+        });
+        let value = value.as_object().cloned().unwrap_or_default();
+        let (attached, inline) = (BTreeSet::new(), BTreeMap::new());
+        self.roles.insert(name.to_owned(), Role { value, tags: BTreeMap::new(), attached, inline });
+    }
+
     /// How many roles there are.
     pub(crate) fn count(&self) -> usize {
         self.roles.len()

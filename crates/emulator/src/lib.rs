@@ -21,5 +21,7 @@ mod sts;
 mod wire;
 
 pub use authorization::{PolicyDocument, PolicyDocumentError};
+pub use ec2::ExistingNetwork;
 pub use emulator::{ADDRESS_PATH, Emulator};
+pub use error::ProvideError;
 pub use faults::{Call, Fault, Place, PlannedFault, UnknownFault};

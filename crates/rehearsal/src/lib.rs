@@ -10,11 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use howso_infra::core::spec::ClusterSpec;
 use howso_infra::engine::{Clock, Moment, VirtualClock};
 use howso_infra::{Registry, Session, Surroundings};
 use howso_infra_eks::EksFactory;
-use howso_infra_emulator::Emulator;
+use howso_infra_emulator::{Emulator, ExistingNetwork};
 use jiff::Timestamp;
+use serde::Deserialize;
 use tokio::net::TcpListener;
 
 pub use howso_infra_emulator::{Call, Fault, Place, PlannedFault, PolicyDocument, UnknownFault};
@@ -75,6 +77,36 @@ impl Rehearsal {
         session.with_clock(self.clock()).with_seed(self.seed.wrapping_add(process))
     }
 
+    /// Lets everything be there that a specification takes for granted: an existing network, and roles that the user brings.
+    ///
+    /// # Errors
+    ///
+    /// When the emulated cloud has no place for it.
+    pub fn provide(&self, spec: &ClusterSpec) -> io::Result<()> {
+        // A table of text keys.
+        let options = serde_json::to_value(&spec.provider_options).unwrap_or_default();
+        let given: Given = serde_json::from_value(options)?;
+        if let Some(vpc) = given.network.vpc {
+            let Network { private_subnets, public_subnets, .. } = given.network;
+            let network = ExistingNetwork { vpc, private_subnets, public_subnets };
+            self.emulator.provide_network(spec.location.as_str(), &network).map_err(io::Error::other)?;
+        }
+        let Roles { cluster_role, node_role, ebs_csi_role, autoscaler_role } = given.iam;
+        let of_pods = "pods.eks.amazonaws.com";
+        let roles = [
+            (cluster_role, "eks.amazonaws.com"),
+            (node_role, "ec2.amazonaws.com"),
+            (ebs_csi_role, of_pods),
+            (autoscaler_role, of_pods),
+        ];
+        for (role, service) in roles {
+            if let Some(arn) = role {
+                self.emulator.provide_role(&arn, service);
+            }
+        }
+        Ok(())
+    }
+
     /// How much virtual time has passed.
     pub fn passed(&self) -> Duration {
         self.clock.now().since(Moment::START)
@@ -125,4 +157,29 @@ impl Rehearsal {
         let process_id = self.processes.fetch_add(1, Ordering::Relaxed) + 1;
         Ok(Surroundings { state_dir, host: "rehearsal".to_owned(), process_id })
     }
+}
+
+/// What a specification takes for granted, as far as it is in its `[eks]` table.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Given {
+    network: Network,
+    iam: Roles,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Network {
+    vpc: Option<String>,
+    private_subnets: Vec<String>,
+    public_subnets: Vec<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Roles {
+    cluster_role: Option<String>,
+    node_role: Option<String>,
+    ebs_csi_role: Option<String>,
+    autoscaler_role: Option<String>,
 }

@@ -5,6 +5,8 @@
 
 mod actions;
 mod document;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 

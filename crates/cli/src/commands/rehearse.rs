@@ -214,6 +214,8 @@ fn complete(context: &Context<'_>, spec: &mut SpecArguments, rehearsal: &Rehears
             *field = Some(value.to_owned());
         }
     }
+    let resolved = settings::load(spec, context.machine, context.registry)?;
+    rehearsal.provide(&resolved.spec).map_err(Failure::Runtime)?;
     spec.set.push(format!("eks.address_service={}", rehearsal.address_service()));
     // What is known of other runs, and where a team keeps it, has nothing to do with a rehearsal.
     spec.set.push("journal=local".to_owned());

@@ -4,6 +4,7 @@
 
 mod addresses;
 mod describe;
+mod existing;
 mod gateways;
 mod launch_templates;
 mod of_clusters;
@@ -23,6 +24,7 @@ use crate::account::Chance;
 use crate::error::{Answer, ApiError};
 use crate::wire::Request;
 
+pub use existing::ExistingNetwork;
 pub(crate) use of_clusters::{cluster_interface, cluster_security_group};
 
 /// What EC2 knows in a region.
@@ -79,6 +81,8 @@ pub(crate) struct Call<'a> {
     pub(crate) now: Timestamp,
     pub(crate) operation: &'a str,
     pub(crate) parameters: &'a Value,
+    /// The identifier of what the call makes first, when it is known before.
+    pub(crate) id: Option<String>,
 }
 
 impl Kind {
@@ -301,7 +305,7 @@ impl Call<'_> {
 
     /// Adds an object, and answers with it.
     fn add(&mut self, kind: Kind, mut value: Value, tags: BTreeMap<String, String>) -> (String, Value) {
-        let id = self.chance.id(kind.names().1);
+        let id = self.id.take().unwrap_or_else(|| self.chance.id(kind.names().1));
         value[kind.id()] = json!(id);
         let object = Object::new(value, tags);
         let described = object.described();
@@ -326,7 +330,7 @@ pub(crate) fn call(request: &Request, ec2: &mut Ec2, chance: &mut Chance, now: T
         let message = "The provided client token was used with different parameters.";
         return Err(ApiError::new("IdempotentParameterMismatch", message));
     }
-    let mut call = Call { ec2, chance, now, operation, parameters: &request.parameters };
+    let mut call = Call { ec2, chance, now, operation, parameters: &request.parameters, id: None };
     let answered = carry_out(&mut call)?;
     if let Some(key) = key {
         ec2.tokens.insert(key, (request.parameters.clone(), answered.clone()));
