@@ -160,6 +160,19 @@ def test_without_any_of_them_it_is_refused(run: Run, policies: dict[str, Path], 
     assert unused == IN_RESERVE[name]
 
 
+def test_what_the_user_brings_needs_no_permission(run: Run, written: Callable[..., dict[str, Path]]) -> None:
+    brings = ["--set", "eks.network.vpc=vpc-0123456789abcdef0", "--set", 'eks.network.private_subnets=["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]']
+    for purpose in ("cluster", "node", "ebs_csi", "autoscaler"):
+        brings += ["--set", f"eks.iam.{purpose}_role=arn:aws:iam::123456789012:role/team/{purpose}"]
+    cluster = [*CLUSTER, "--profile", "small", *brings]
+    policies = written(*cluster)
+    actions = {action for path in policies.values() for statement in statements(path) for action in statement["Action"]}
+    assert not any(action.startswith("iam:") and not action.startswith(("iam:PassRole", "iam:Simulate", "iam:CreateServiceLinkedRole")) for action in actions), actions
+    assert "ec2:CreateVpc" not in actions and "ec2:CreateSubnet" not in actions
+    run("rehearse", "up", *cluster, *given(policies["read"], policies["apply"]))
+    run("rehearse", "down", *cluster, *given(policies["read"], policies["destroy"]))
+
+
 def test_another_cluster_is_not_theirs(run: Run, written: Callable[..., dict[str, Path]], policies: dict[str, Path]) -> None:
     other = ["--name", "other", "--provider", "eks", "--region", REGION, "--profile", "small"]
     refused = run("rehearse", "up", *other, *given(written(*other)["read"], policies["apply"]), code=5).stderr
@@ -171,7 +184,7 @@ def test_what_is_no_policy_is_refused_by_name(run: Run, tmp_path: Path) -> None:
     (tmp_path / "not.json").write_text("{}")
     refused = run("rehearse", "up", *given(tmp_path / "not.json"), code=2).stderr
     assert "not.json is not a policy of IAM: missing field" in refused and "plan --policy" in refused
-    assert "no-such-file.json" in run("rehearse", "up", *given(tmp_path / "no-such-file.json"), code=1).stderr
+    assert "no-such-file.json" in run("rehearse", "up", *given(tmp_path / "no-such-file.json"), code=2).stderr
 
 
 def test_a_cluster_changes_with_them(policies: dict[str, Path], tmp_path: Path) -> None:

@@ -69,7 +69,8 @@ pub struct InPlace {
     /// the new value, everything else keeps the one it has.
     pub renews_outputs: &'static [&'static str],
     /// What the field must be before the resource can be deleted: a protection that must be off. Where the cloud does not
-    /// report the field, the deletion is tried as it is.
+    /// report the field, the deletion is tried as it is. It protects what works: a resource that has failed is deleted as it is (so EKS
+    /// has it: <https://docs.aws.amazon.com/eks/latest/userguide/deletion-protection.html>).
     pub before_delete: Option<bool>,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::kind::{Carried, FieldRule, InPlace, Keys, Kind, Progression};
+use crate::observation::{Observed, Status};
 use crate::operation::FieldChange;
 use crate::value::{Attributes, Value};
 
@@ -114,13 +115,16 @@ pub(super) fn after_creation(kind: &Kind, desired: &Attributes) -> Vec<Call> {
     calls.into_values().collect()
 }
 
-/// Returns the calls without which the resource cannot be deleted.
-pub(super) fn before_deletion(kind: &Kind, observed: &Attributes) -> Vec<Call> {
+/// Returns the calls without which the resource cannot be deleted. One that has failed takes no change and needs none.
+pub(super) fn before_deletion(kind: &Kind, observed: &Observed) -> Vec<Call> {
     let mut calls = Vec::new();
+    if matches!(observed.status, Status::Failed { .. } | Status::Deleting) {
+        return calls;
+    }
     for (field, rule) in kind.fields {
         let FieldRule::InPlace(rule) = rule else { continue };
         let Some(needed) = rule.before_delete else { continue };
-        let Some(present) = observed.get(*field).and_then(Value::as_bool) else { continue };
+        let Some(present) = observed.attributes.get(*field).and_then(Value::as_bool) else { continue };
         if present != needed {
             let (from, to) = (Some(Value::Bool(present)), Value::Bool(needed));
             let mut call = Call::new(rule.call);

@@ -36,7 +36,7 @@ fn remove<'a, 'b>(
             (Change::Delete, Reason::GoesWith { kind: parent.to_owned() })
         } else {
             for observed in ours {
-                changes.extend(changes_of(&diff::before_deletion(kind, &observed.attributes)));
+                changes.extend(changes_of(&diff::before_deletion(kind, observed)));
                 steps.delete(kind, id, observed, reason.clone());
             }
             (Change::Delete, reason.clone())

@@ -98,7 +98,7 @@ impl<'a> Steps<'a> {
             | crate::Status::Pending { .. }
             | crate::Status::Failed { .. }
             | crate::Status::Degraded { .. } => {
-                for call in diff::before_deletion(kind, &observed.attributes) {
+                for call in diff::before_deletion(kind, observed) {
                     let (wanted, reason) = (observed.attributes.clone(), reason.clone());
                     after = BTreeSet::from([self.update(kind, resource, Some(observed), call, wanted, reason, after)]);
                 }

@@ -625,3 +625,13 @@ fn a_protection_that_is_off_or_not_reported_takes_no_step() {
     see(&mut world.observation, &machine("a")).attributes.insert("locked".to_owned(), Value::Bool(false));
     assert_eq!(world.down().steps.len(), steps);
 }
+
+#[test]
+fn what_has_failed_is_protected_by_nothing() {
+    let mut world = World::built();
+    let steps = world.down().steps.len();
+    let machine = see(&mut world.observation, &machine("a"));
+    machine.attributes.insert("locked".to_owned(), Value::Bool(true));
+    machine.status = Status::Failed { reason: "broken".to_owned() };
+    assert_eq!(world.down().steps.len(), steps);
+}

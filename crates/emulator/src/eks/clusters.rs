@@ -240,7 +240,8 @@ pub(super) fn delete(call: &mut Call<'_>) -> Answer {
     if !cluster.nodegroups.is_empty() {
         return Err(in_use("Cluster has nodegroups attached".to_owned()));
     }
-    if cluster.own.value["deletionProtection"] == json!(true) {
+    // Only what is active is protected: <https://docs.aws.amazon.com/eks/latest/userguide/deletion-protection.html>.
+    if cluster.own.status() == "ACTIVE" && cluster.own.value["deletionProtection"] == json!(true) {
         let message = format!("Cannot delete cluster {name} because deletion protection is enabled");
         return Err(ApiError::new("InvalidRequestException", message));
     }
