@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +15,9 @@ import servers
 from conftest import CLUSTER, SPEC, Cli, Rig, _fresh, _rig
 from machines import BALANCER_FINALIZER, Machines, containers, images
 
-WITH_AUTOSCALER = ("--profile", "small", *SPEC, "--worker-min", "1", "--set", "engine.step_deadline_max=40s")
-SETTINGS = ("--profile", "small", *SPEC, "--worker-min", "1", "--set", "autoscaler.enabled=false")
+WHOLE = ("--profile", "small", *SPEC, "--worker-min", "1")
+WITH_AUTOSCALER = (*WHOLE, "--set", "engine.step_deadline_max=40s")
+SETTINGS = (*WHOLE, "--set", "autoscaler.enabled=false")
 SLOWER = {"HOWSO_INFRA_ENGINE__POLL_INTERVAL_MAX": "1s", "HOWSO_INFRA_ENGINE__REQUEST_TIMEOUT": "20s"}
 UP_TIMEOUT_SECS = 300.0
 
@@ -31,30 +32,25 @@ def inhabited_server(built: dict[str, str]) -> Iterator[Rig]:
     yield from _rig(servers.MinistackWithKubernetes(built["NODE_IMAGE"]))
 
 
-SECURITY = Path(__file__).resolve().parent.parent.parent / "docs" / "security.md"
-PREFIXES = {"EC2": "ec2", "EKS": "eks", "IAM": "iam", "Auto Scaling": "autoscaling", "KMS": "kms"}
-
-
-def documented_actions() -> list[str]:
-    """Every action that docs/security.md says a verb needs."""
-    section = SECURITY.read_text().split("## Permissions that each verb needs")[1].split("\n## ")[0]
-    cells = [line.split("|")[2] for line in section.splitlines() if line.startswith("|")]
-    actions, prefix = [], ""
-    for service, action in re.findall(rf"({'|'.join(PREFIXES)})\b|`([^`]+)`", " ".join(cells)):
-        prefix = PREFIXES.get(service, prefix)
-        if re.fullmatch(r"[a-z0-9]+:[A-Z][A-Za-z]*\*?", action):
-            actions.append(action)
-        elif re.fullmatch(r"[A-Z][A-Za-z]+\*?", action):
-            actions.append(f"{prefix}:{action}")
-    return sorted(set(actions))
-
-
 @pytest.fixture
-def inhabited(inhabited_server: Rig) -> Iterator[Rig]:
-    """An empty account that enforces IAM; its caller may do what docs/security.md says, and nothing else."""
+def inhabited(inhabited_server: Rig, binary: str, tmp_path: Path) -> Iterator[Rig]:
+    """An empty account that enforces IAM; its caller may do the actions that `plan --policy` writes, and nothing else.
+
+    Without conditions, because ministack does not know the tags of resources, nor those that a call to EC2 gives; and of EC2
+    and Auto Scaling it knows no resources.
+    """
     for rig in _fresh(inhabited_server):
-        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": documented_actions(), "Resource": "*"}]}
-        rig.client("iam").put_user_policy(UserName="operator", PolicyName="documented", PolicyDocument=json.dumps(policy))
+        command = [binary, "plan", "--policy", str(tmp_path / "policies"), *WHOLE]
+        subprocess.run(command, env={"HOME": str(tmp_path), "PATH": os.defpath}, check=True, capture_output=True, timeout=120)
+        iam = rig.client("iam")
+        for path in sorted((tmp_path / "policies").iterdir()):
+            document = json.loads(path.read_text())
+            for statement in document["Statement"]:
+                statement.pop("Condition", None)
+                if any(action.startswith(("ec2:", "autoscaling:")) for action in statement["Action"]):
+                    statement["Resource"] = "*"
+            policy = iam.create_policy(PolicyName=path.stem, PolicyDocument=json.dumps(document))["Policy"]
+            iam.attach_user_policy(UserName="operator", PolicyArn=policy["Arn"])
         yield rig
 
 
