@@ -37,7 +37,7 @@ pub async fn run(session: &Session, goal: Goal) -> Result<Finished, Failure> {
 pub async fn run_or_die(rehearsal: &Rehearsal, session: &Session, goal: Goal) -> Result<Option<Finished>, Failure> {
     tokio::select! {
         finished = run(session, goal) => return finished.map(Some),
-        () = rehearsal.emulator().death() => {}
+        _ = rehearsal.emulator().death() => {}
     }
     rehearsal.bury().await?;
     Ok(None)

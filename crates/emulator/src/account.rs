@@ -23,7 +23,7 @@ pub(crate) const ACCOUNT_ID: &str = "123456789012";
 pub(crate) const CALLER_ARN: &str = "arn:aws:iam::123456789012:user/emulated";
 
 /// Everything that there is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Account {
     pub(crate) chance: Chance,
     pub(crate) iam: Iam,
@@ -32,6 +32,8 @@ pub(crate) struct Account {
     pub(crate) regions: BTreeMap<String, Region>,
     /// Where the APIs of clusters are.
     pub(crate) kubernetes: KubernetesServer,
+    /// What it was like before each change, as far as anybody wants to know.
+    past: Vec<(Timestamp, Self)>,
 }
 
 /// Where the APIs of clusters are: what their addresses begin with, and who signed the certificate.
@@ -43,7 +45,7 @@ pub(crate) struct KubernetesServer {
 }
 
 /// What there is in a region.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Region {
     pub(crate) name: String,
     pub(crate) ec2: Ec2,
@@ -56,7 +58,14 @@ impl Account {
     pub(crate) fn new(seed: u64) -> Self {
         let chance = Chance::new(seed);
         let kubernetes = KubernetesServer::default();
-        Self { chance, iam: Iam::default(), permissions: Permissions::default(), regions: BTreeMap::new(), kubernetes }
+        Self {
+            chance,
+            iam: Iam::default(),
+            permissions: Permissions::default(),
+            regions: BTreeMap::new(),
+            kubernetes,
+            past: Vec::new(),
+        }
     }
 
     /// How many objects there are of each kind that a customer makes.
@@ -72,6 +81,20 @@ impl Account {
         counted.insert("role", self.iam.count());
         counted.retain(|_, count| *count > 0);
         counted
+    }
+
+    /// Remembers what it is like before something changes at `now`.
+    pub(crate) fn remember(&mut self, now: Timestamp) {
+        let past = std::mem::take(&mut self.past);
+        let present = self.clone();
+        self.past = past;
+        self.past.push((now, present));
+    }
+
+    /// What it was like at a moment, as far as it was remembered.
+    pub(crate) fn at(&self, moment: Timestamp) -> Self {
+        let since = self.past.iter().find(|(when, _)| *when > moment);
+        since.map_or_else(|| Self { past: Vec::new(), ..self.clone() }, |(_, account)| account.clone())
     }
 
     /// Says where the APIs of clusters are from now on.
@@ -107,7 +130,7 @@ impl Account {
 }
 
 /// Chance that is the same for the same seed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Chance(ChaCha8Rng);
 
 impl Chance {

@@ -11,13 +11,13 @@ use crate::error::{Answer, ApiError};
 use crate::wire::{Request, seconds};
 
 /// The groups of a region, by name.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct AutoScaling {
     groups: BTreeMap<String, Group>,
 }
 
 /// A group, as it is described, with its tags.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Group {
     value: Map<String, Value>,
     tags: BTreeMap<String, Tag>,
@@ -42,7 +42,7 @@ const BOOT_SECS: (f64, f64) = (75.0, 0.25);
 /// How long after registering a node is ready.
 const SETTLES_SECS: f64 = 8.0;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Tag {
     value: String,
     propagates: bool,

@@ -10,7 +10,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Response, Uri};
 use axum::routing::get;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
@@ -19,10 +19,10 @@ use crate::authorization::{Permissions, PolicyDocument};
 use crate::ec2::ExistingNetwork;
 use crate::eks::inside;
 use crate::error::{Answer, ApiError, ProvideError};
-use crate::faults::{Call, Died, Fault, Faults, PlannedFault};
+use crate::faults::{self, Call, Died, Fault, Faults, OUT_OF_DATE_SECS, PlannedFault};
 use crate::kubernetes;
 use crate::server::TlsListener;
-use crate::wire::{self, Misunderstood, Request};
+use crate::wire::{self, Misunderstood, Request, Words};
 use crate::{autoscaling, ec2, eks, iam, quotas, sts};
 
 /// The path of the page that tells visitors their address, as <https://checkip.amazonaws.com> does.
@@ -35,13 +35,14 @@ pub struct Emulator {
     account: Arc<Mutex<Account>>,
     faults: Arc<Mutex<Faults>>,
     death: Arc<Notify>,
+    deadly: Arc<Mutex<Option<Fault>>>,
 }
 
 impl Emulator {
     /// An empty account in which `time` tells the time, which never goes back. The same seed gives the same names and durations.
     pub fn new(time: impl Fn() -> Timestamp + Send + Sync + 'static, seed: u64) -> Self {
         let account = Arc::new(Mutex::new(Account::new(seed)));
-        Self { time: Arc::new(time), account, faults: Arc::default(), death: Arc::default() }
+        Self { time: Arc::new(time), account, faults: Arc::default(), death: Arc::default(), deadly: Arc::default() }
     }
 
     /// Lets something go wrong.
@@ -49,9 +50,10 @@ impl Emulator {
         lock(&self.faults).plan(planned);
     }
 
-    /// Waits until a fault lets the caller die: whatever it is doing is to be dropped as it is.
-    pub async fn death(&self) {
+    /// Waits until a fault lets the caller die, and says which: whatever the caller is doing is to be dropped as it is.
+    pub async fn death(&self) -> Fault {
         self.death.notified().await;
+        lock(&self.deadly).unwrap_or(Fault::DiesAfter)
     }
 
     /// From now on, the caller may do only what these policies allow. Until then it may do everything.
@@ -102,8 +104,7 @@ impl Emulator {
         Ok(())
     }
 
-    fn carry_out(&self, request: &Request, account: &mut Account) -> Answer {
-        let now = (self.time)();
+    fn carry_out(request: &Request, account: &mut Account, now: Timestamp) -> Answer {
         account.authorize(request, now)?;
         match request.service {
             "autoscaling" => {
@@ -144,7 +145,7 @@ async fn reply_inside(
 ) -> Response<Body> {
     match emulator.answer_inside(&method, &uri, &headers, &body) {
         Ok(answer) => answer,
-        Err(Died) => emulator.bury().await,
+        Err(Died(fault)) => emulator.bury(fault).await,
     }
 }
 
@@ -158,7 +159,7 @@ async fn reply(
 ) -> Response<Body> {
     match emulator.answer(&method, &uri, &headers, &body) {
         Ok(answer) => answer,
-        Err(Died) => emulator.bury().await,
+        Err(Died(fault)) => emulator.bury(fault).await,
     }
 }
 
@@ -176,16 +177,31 @@ impl Emulator {
             wire::failure(&failed, &request_id)
         };
         let operation = &request.operation.name;
-        let mutates = !["Describe", "Get", "List"].iter().any(|prefix| operation.starts_with(prefix));
-        let fault = lock(&self.faults).note(format!("{}:{operation}", request.service), mutates)?;
+        let (now, mutates) = ((self.time)(), faults::mutates(operation));
+        let (fault, remembers) = {
+            let mut faults = lock(&self.faults);
+            let fault = faults.note(format!("{}:{operation}", request.service), mutates)?;
+            (fault, mutates && faults.need_history())
+        };
+        if remembers {
+            account.remember(now);
+        }
         let carried_out = fault.is_none_or(Fault::commits).then(|| {
-            let answered = self.carry_out(&request, &mut account);
-            let written =
-                answered.and_then(|value| wire::answer(request.model(), request.operation, &value, &request_id));
+            let answered = match fault {
+                Some(Fault::OutOfDate) => {
+                    let then = now - SignedDuration::from_secs(OUT_OF_DATE_SECS);
+                    Self::carry_out(&request, &mut account.at(then), then)
+                }
+                _ => Self::carry_out(&request, &mut account, now),
+            };
+            let written = answered.and_then(|value| {
+                let value = if fault == Some(Fault::EmptyPage) { wire::empty_page(&request, value) } else { value };
+                let words = if fault == Some(Fault::Unfamiliar) { Words::Unfamiliar } else { Words::OfTheModel };
+                wire::answer(request.model(), request.operation, &value, &request_id, words)
+            });
             written.unwrap_or_else(failure)
         });
         if fault == Some(Fault::FailsLater) && request.service == "eks" {
-            let now = (self.time)();
             let (region, _, chance) = account.region(&request.region, now);
             eks::fail_later(&request, region, chance, now);
         }
@@ -236,7 +252,8 @@ impl Emulator {
     }
 
     /// Tells that the caller has died, whom nobody answers any more.
-    async fn bury(&self) -> Response<Body> {
+    async fn bury(&self, fault: Fault) -> Response<Body> {
+        *lock(&self.deadly) = Some(fault);
         self.death.notify_one();
         std::future::pending().await
     }
@@ -250,8 +267,9 @@ fn outcome(
     said: impl FnOnce(Fault) -> Option<Response<Body>>,
 ) -> Result<Response<Body>, Died> {
     match (fault, carried_out) {
-        (None | Some(Fault::DiesAnswered | Fault::FailsLater), Some(answer)) => Ok(answer),
-        (Some(Fault::DiesBefore | Fault::DiesAfter), _) => Err(Died),
+        (None, Some(answer)) => Ok(answer),
+        (Some(fault), Some(answer)) if fault.is_answered() => Ok(answer),
+        (Some(fault), _) if fault.kills() => Err(Died(fault)),
         (fault, _) => Ok(fault.and_then(said).unwrap_or_else(broken_off)),
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use crate::error::ApiError;
 use crate::kubernetes;
-use crate::model::SERVICES;
+use crate::model::{SERVICES, ShapeKind};
 
 /// What goes wrong with one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +32,27 @@ pub enum Fault {
     DiesAfter,
     /// The caller dies after the answer, before its next call.
     DiesAnswered,
+    /// As [`Fault::DiesAfter`], and its journal is lost with it.
+    LosesJournal,
+    /// As [`Fault::DiesAfter`], in the middle of writing to its journal.
+    TearsJournal,
+    /// The service answers a read as things were a while before: what was made since does not exist for it.
+    OutOfDate,
+    /// The answer to a read has values and members that no model knows.
+    Unfamiliar,
+    /// A read that comes in pages begins with an empty one.
+    EmptyPage,
+}
+
+/// How old an answer is that is out of date: as long as the field has seen lists of EC2 and roles of IAM lag behind.
+pub(crate) const OUT_OF_DATE_SECS: i64 = 30;
+
+/// To which calls a fault can happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Concerns {
+    Changes,
+    Reads,
+    Both,
 }
 
 /// The calls whose work is done only after a while, and can fail in between.
@@ -70,9 +91,9 @@ pub struct UnknownFault {
     pub accepted: String,
 }
 
-/// The caller is no more.
+/// The caller is no more, because of this.
 #[derive(Debug)]
-pub(crate) struct Died;
+pub(crate) struct Died(pub(crate) Fault);
 
 /// A call that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +117,7 @@ pub(crate) struct Faults {
 
 impl Fault {
     /// All there are.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
         Self::Unavailable,
         Self::Throttled,
         Self::NeverArrives,
@@ -107,7 +128,32 @@ impl Fault {
         Self::DiesBefore,
         Self::DiesAfter,
         Self::DiesAnswered,
+        Self::LosesJournal,
+        Self::TearsJournal,
+        Self::OutOfDate,
+        Self::Unfamiliar,
+        Self::EmptyPage,
     ];
+
+    /// All that can happen to a call that changes something, whichever it is.
+    pub fn of_changes() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|fault| fault.concerns() != Concerns::Reads)
+    }
+
+    fn concerns(self) -> Concerns {
+        match self {
+            Self::FailsAfterwards | Self::FailsLater | Self::LosesJournal | Self::TearsJournal => Concerns::Changes,
+            Self::OutOfDate | Self::Unfamiliar | Self::EmptyPage => Concerns::Reads,
+            Self::Unavailable
+            | Self::Throttled
+            | Self::NeverArrives
+            | Self::AnswerLost
+            | Self::Expired
+            | Self::DiesBefore
+            | Self::DiesAfter
+            | Self::DiesAnswered => Concerns::Both,
+        }
+    }
 
     /// What it is called.
     pub fn name(self) -> &'static str {
@@ -122,6 +168,11 @@ impl Fault {
             Self::DiesBefore => "dies-before",
             Self::DiesAfter => "dies-after",
             Self::DiesAnswered => "dies-answered",
+            Self::LosesJournal => "loses-journal",
+            Self::TearsJournal => "tears-journal",
+            Self::OutOfDate => "out-of-date",
+            Self::Unfamiliar => "unfamiliar",
+            Self::EmptyPage => "empty-page",
         }
     }
 
@@ -138,20 +189,56 @@ impl Fault {
             Self::DiesBefore => "the program dies before the service has done anything",
             Self::DiesAfter => "the program dies after the service has done what was asked, before the answer arrives",
             Self::DiesAnswered => "the program dies after the answer, before its next call",
+            Self::LosesJournal => "as dies-after, and the journal is lost with it",
+            Self::TearsJournal => "as dies-after, in the middle of writing to the journal",
+            Self::OutOfDate => "a read is answered as things were 30 s before",
+            Self::Unfamiliar => "the answer to a read has states and members that nobody knows",
+            Self::EmptyPage => "a read that comes in pages begins with an empty one",
         }
     }
 
-    /// Whether it can happen to a call of this name.
-    pub fn applies_to(self, call: &str) -> bool {
-        self != Self::FailsLater || FAILING_LATER.contains(&call)
+    /// Whether it can happen to a call of this name, which changes something or does not.
+    pub fn applies_to(self, call: &str, mutates: bool) -> bool {
+        let concerned = match self.concerns() {
+            Concerns::Changes => mutates,
+            Concerns::Reads => !mutates,
+            Concerns::Both => true,
+        };
+        concerned
+            && match self {
+                Self::FailsLater => FAILING_LATER.contains(&call),
+                // The API of a cluster answers from one store, in words that are its objects' own.
+                Self::OutOfDate | Self::Unfamiliar => !call.starts_with("kubernetes:"),
+                Self::EmptyPage => comes_in_pages(call),
+                _ => true,
+            }
     }
 
     /// Whether the service does what it was asked for.
     pub(crate) fn commits(self) -> bool {
         match self {
             Self::Unavailable | Self::Throttled | Self::NeverArrives | Self::Expired | Self::DiesBefore => false,
-            Self::FailsAfterwards | Self::AnswerLost | Self::FailsLater | Self::DiesAfter | Self::DiesAnswered => true,
+            Self::FailsAfterwards
+            | Self::AnswerLost
+            | Self::FailsLater
+            | Self::DiesAfter
+            | Self::DiesAnswered
+            | Self::LosesJournal
+            | Self::TearsJournal
+            | Self::OutOfDate
+            | Self::Unfamiliar
+            | Self::EmptyPage => true,
         }
+    }
+
+    /// Whether the caller gets to see the answer.
+    pub(crate) fn is_answered(self) -> bool {
+        matches!(self, Self::DiesAnswered | Self::FailsLater | Self::OutOfDate | Self::Unfamiliar | Self::EmptyPage)
+    }
+
+    /// Whether the caller dies at once.
+    pub(crate) fn kills(self) -> bool {
+        matches!(self, Self::DiesBefore | Self::DiesAfter | Self::LosesJournal | Self::TearsJournal)
     }
 
     /// What the service says; nothing when the connection breaks.
@@ -180,7 +267,12 @@ impl Fault {
             | Self::FailsLater
             | Self::DiesBefore
             | Self::DiesAfter
-            | Self::DiesAnswered => None,
+            | Self::DiesAnswered
+            | Self::LosesJournal
+            | Self::TearsJournal
+            | Self::OutOfDate
+            | Self::Unfamiliar
+            | Self::EmptyPage => None,
         }
     }
 }
@@ -238,6 +330,9 @@ impl FromStr for PlannedFault {
         let fault: Fault = fault.parse()?;
         let from_one = |text: &str| text.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
         if let Some(number) = from_one(place) {
+            if fault.concerns() == Concerns::Reads {
+                return Err(misplaced(fault, place));
+            }
             return Ok(Self { fault, place: Place::MutatingCall(number) });
         }
         let (name, number) = place.split_once('#').unwrap_or((place, "1"));
@@ -248,13 +343,10 @@ impl FromStr for PlannedFault {
         };
         let number = from_one(number).ok_or_else(form)?;
         let planned = Self { fault, place: Place::Operation { name: name.to_owned(), number } };
-        if !fault.applies_to(name) {
-            let message = format!("`{name}` is no call after which something could fail later");
-            return Err(UnknownFault { message, accepted: FAILING_LATER.join(", ") });
-        }
         if service == "kubernetes" {
             let unknown = |accepted| UnknownFault { message: format!("no call `{operation}` is emulated"), accepted };
-            return kubernetes::check_call(operation).map(|()| planned).map_err(unknown);
+            let mutates = kubernetes::check_call(operation).map_err(unknown)?;
+            return if fault.applies_to(name, mutates) { Ok(planned) } else { Err(misplaced(fault, name)) };
         }
         let model = SERVICES.get(service).ok_or_else(services)?;
         if !model.operations.contains_key(operation) {
@@ -264,8 +356,39 @@ impl FromStr for PlannedFault {
                 accepted,
             });
         }
-        Ok(planned)
+        if fault.applies_to(name, mutates(operation)) { Ok(planned) } else { Err(misplaced(fault, name)) }
     }
+}
+
+fn misplaced(fault: Fault, name: &str) -> UnknownFault {
+    let accepted = match fault {
+        Fault::FailsLater => FAILING_LATER.join(", "),
+        Fault::EmptyPage => "a read that comes in pages, for example ec2:DescribeVpcs".to_owned(),
+        _ => match fault.concerns() {
+            Concerns::Reads => "a call to AWS that reads, for example eks:DescribeCluster".to_owned(),
+            Concerns::Changes | Concerns::Both => "a call that changes something, for example ec2:CreateVpc".to_owned(),
+        },
+    };
+    UnknownFault { message: format!("{} cannot happen to `{name}`", fault.name()), accepted }
+}
+
+/// Whether an operation of AWS changes anything.
+pub(crate) fn mutates(operation: &str) -> bool {
+    !["Describe", "Get", "List", "Simulate"].iter().any(|prefix| operation.starts_with(prefix))
+}
+
+/// The members by which a list says that it goes on.
+pub(crate) const PAGE_TOKENS: [&str; 3] = ["nextToken", "NextToken", "Marker"];
+
+/// Whether the answer to a call says whether it goes on.
+fn comes_in_pages(call: &str) -> bool {
+    let Some((service, operation)) = call.split_once(':') else { return false };
+    let Some(model) = SERVICES.get(service) else { return false };
+    let output = model.operations.get(operation).and_then(|operation| operation.output.as_ref());
+    output.is_some_and(|output| match &model.shape(output).kind {
+        ShapeKind::Structure { members, .. } => PAGE_TOKENS.iter().any(|token| members.contains_key(*token)),
+        _ => false,
+    })
 }
 
 impl fmt::Display for UnknownFault {
@@ -293,7 +416,12 @@ impl Fault {
             | Self::FailsLater
             | Self::DiesBefore
             | Self::DiesAfter
-            | Self::DiesAnswered => None,
+            | Self::DiesAnswered
+            | Self::LosesJournal
+            | Self::TearsJournal
+            | Self::OutOfDate
+            | Self::Unfamiliar
+            | Self::EmptyPage => None,
         }
     }
 }
@@ -307,7 +435,7 @@ impl Faults {
     /// Notes a call, and says what goes wrong with it; [`Err`] when the caller has died meanwhile.
     pub(crate) fn note(&mut self, name: String, mutates: bool) -> Result<Option<Fault>, Died> {
         if std::mem::take(&mut self.is_doomed) {
-            return Err(Died);
+            return Err(Died(Fault::DiesAnswered));
         }
         let fault = self.find(name, mutates);
         self.is_doomed = fault == Some(Fault::DiesAnswered);
@@ -326,6 +454,11 @@ impl Faults {
         let number = self.mutating;
         self.mutating += 1;
         self.planned.remove(&Place::MutatingCall(number)).or(of_operation)
+    }
+
+    /// Whether some answer will be out of date.
+    pub(crate) fn need_history(&self) -> bool {
+        self.planned.values().any(|fault| *fault == Fault::OutOfDate)
     }
 
     pub(crate) fn calls(&self) -> &[Call] {
@@ -356,6 +489,10 @@ mod tests {
             ("throttled@s3:PutObject", "ec2"),
             ("throttled@ec2:CreateVcp", "CreateVpc"),
             ("fails-later@ec2:CreateVpc", "eks:CreateNodegroup"),
+            ("out-of-date@3", "eks:DescribeCluster"),
+            ("out-of-date@ec2:CreateVpc", "eks:DescribeCluster"),
+            ("empty-page@eks:DescribeCluster", "ec2:DescribeVpcs"),
+            ("loses-journal@eks:DescribeCluster", "ec2:CreateVpc"),
         ] {
             let error = text.parse::<PlannedFault>().expect_err(text);
             assert!(error.accepted.contains(accepted), "{text}: {error}");

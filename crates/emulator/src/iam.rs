@@ -11,13 +11,13 @@ use crate::error::{Answer, ApiError};
 use crate::wire::{Request, seconds};
 
 /// The roles, by name.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Iam {
     roles: BTreeMap<String, Role>,
 }
 
 /// A role, as it is described, with its policies.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Role {
     value: Map<String, Value>,
     tags: BTreeMap<String, String>,

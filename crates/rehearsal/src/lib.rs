@@ -27,8 +27,9 @@ const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);
 /// What goes wrong in the rehearsal of a seed: at most `max` faults, at calls of `changes` that change something.
 pub fn random_faults(seed: u64, changes: usize, max: usize) -> Vec<PlannedFault> {
     let mut chance = fastrand::Rng::with_seed(seed);
+    let possible: Vec<Fault> = Fault::of_changes().collect();
     let fault = |chance: &mut fastrand::Rng| PlannedFault {
-        fault: Fault::ALL[chance.usize(..Fault::ALL.len())],
+        fault: *chance.choice(&possible).unwrap_or(&Fault::Unavailable),
         place: Place::MutatingCall(chance.usize(..changes.max(1))),
     };
     (0..chance.usize(..=max)).map(|_| fault(&mut chance)).collect()
@@ -142,6 +143,33 @@ impl Rehearsal {
             while let Err(TryLockError::WouldBlock) = File::open(&path)?.try_lock() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
+        }
+        Ok(())
+    }
+
+    /// Loses the journal of a run that has died, and everything else that it knew.
+    ///
+    /// # Errors
+    ///
+    /// When a file of the directory cannot be removed.
+    pub fn lose_journal(&self) -> io::Result<()> {
+        for entry in fs::read_dir(self.directory())? {
+            fs::remove_file(entry?.path())?;
+        }
+        Ok(())
+    }
+
+    /// Cuts off half of the last line of the journal of a run that has died, as a write does that was under way.
+    ///
+    /// # Errors
+    ///
+    /// When a file of the directory cannot be written.
+    pub fn tear_journal(&self) -> io::Result<()> {
+        for entry in fs::read_dir(self.directory())? {
+            let path = entry?.path();
+            let text = fs::read(&path)?;
+            let last = text.trim_ascii_end().iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            fs::write(&path, &text[..last + (text.len() - last) / 2])?;
         }
         Ok(())
     }

@@ -114,7 +114,7 @@ async fn rehearse(
     for fault in faults {
         rehearsal.emulator().plan_fault(fault.clone().after(&calls_before));
     }
-    let mut repetitions = 0;
+    let (mut repetitions, mut deadly) = (0, None);
     let done = loop {
         let again = repetitions < REPETITIONS_MAX && !faults.is_empty();
         tokio::select! {
@@ -124,9 +124,18 @@ async fn rehearse(
                 }
                 done => break done,
             },
-            () = rehearsal.emulator().death() => context.console.note("rehearsal: the program has died"),
+            fault = rehearsal.emulator().death() => {
+                context.console.note("rehearsal: the program has died");
+                deadly = Some(fault);
+            }
         }
         rehearsal.bury().await.map_err(Failure::Runtime)?;
+        match deadly.take() {
+            Some(Fault::LosesJournal) => rehearsal.lose_journal(),
+            Some(Fault::TearsJournal) => rehearsal.tear_journal(),
+            _ => Ok(()),
+        }
+        .map_err(Failure::Runtime)?;
         repetitions += 1;
         context.console.clear();
         context.console.note("rehearsal: the same command again, as a user would give it");
@@ -177,8 +186,10 @@ struct Sweep {
 enum Swept {
     /// Those that change something.
     Changes,
-    /// The first and the last of each operation that reads.
+    /// Those that read.
     Reads,
+    /// The first and the last of each operation that reads.
+    Operations,
 }
 
 impl Faults {
@@ -194,7 +205,8 @@ impl Faults {
     }
 
     fn add(&mut self, text: &str) -> Result<(), UnknownFault> {
-        let swept = [("@every", Swept::Changes), ("@every-read", Swept::Reads)];
+        let swept =
+            [("@every", Swept::Changes), ("@every-read", Swept::Reads), ("@every-kind-of-read", Swept::Operations)];
         let sweep = swept.into_iter().find_map(|(ending, calls)| Some((text.strip_suffix(ending)?, calls)));
         match sweep {
             Some((fault, calls)) => self.sweeps.push(Sweep { fault: fault.parse()?, calls }),

@@ -37,7 +37,7 @@ impl FromStr for PolicyDocument {
 }
 
 /// What the caller is allowed.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) enum Permissions {
     /// Everything, as an administrator.
     #[default]

@@ -28,7 +28,7 @@ pub use existing::ExistingNetwork;
 pub(crate) use of_clusters::{cluster_interface, cluster_security_group};
 
 /// What EC2 knows in a region.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ec2 {
     region: String,
     objects: BTreeMap<Kind, BTreeMap<String, Object>>,

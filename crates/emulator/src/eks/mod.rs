@@ -27,7 +27,7 @@ use crate::kubernetes::Kubernetes;
 use crate::wire::Request;
 
 /// What EKS knows in a region.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Eks {
     clusters: BTreeMap<String, Cluster>,
     /// What was answered for a token that makes a call safe to repeat, by operation and token.
@@ -35,7 +35,7 @@ pub(crate) struct Eks {
 }
 
 /// A cluster with everything that belongs to it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Cluster {
     own: Object,
     nodegroups: BTreeMap<String, Object>,
@@ -52,14 +52,14 @@ struct Cluster {
 }
 
 /// An access entry with its policies, by ARN.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     own: Object,
     policies: BTreeMap<String, Value>,
 }
 
 /// One object, as it is described.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Object {
     value: Map<String, Value>,
     /// When it becomes what it is on its way to.

@@ -72,15 +72,16 @@ impl Request {
     }
 }
 
-/// Whether there is a call of this name; otherwise what there is.
-pub(crate) fn check_call(name: &str) -> Result<(), String> {
+/// Whether the call of this name changes something; when there is none, what there is.
+pub(crate) fn check_call(name: &str) -> Result<bool, String> {
     let verbs = || VERBS.iter().map(|(verb, _)| *verb).chain(["list"]);
     let is_known = name.split_once('/').is_some_and(|(verb, resource)| {
         verbs().any(|known| known == verb) && RESOURCES.iter().any(|known| known.id == resource)
     });
     let resources = RESOURCES.iter().map(|resource| resource.id.as_str()).collect::<Vec<_>>().join(", ");
     let verbs = verbs().collect::<Vec<_>>().join(", ");
-    if is_known { Ok(()) } else { Err(format!("one of {verbs}, a slash and one of {resources}")) }
+    let mutates = !["get/", "list/"].iter().any(|verb| name.starts_with(verb));
+    if is_known { Ok(mutates) } else { Err(format!("one of {verbs}, a slash and one of {resources}")) }
 }
 
 impl Response {

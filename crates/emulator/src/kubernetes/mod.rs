@@ -36,7 +36,7 @@ const NAMESPACE_ENDS: SignedDuration = SignedDuration::from_secs(5);
 const START_SECS: (f64, f64) = (4.0, 0.4);
 
 /// The cluster behind a control plane.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Kubernetes {
     store: Store,
     /// What will happen, by when and in the order in which it was planned.
@@ -51,7 +51,7 @@ pub(crate) struct Kubernetes {
 }
 
 /// What happens by itself.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Happening {
     /// The node of a machine registers.
     Joins(String),

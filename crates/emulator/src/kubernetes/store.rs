@@ -44,14 +44,14 @@ pub(crate) enum Operation {
     Update,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Stored {
     object: Value,
     owned: BTreeMap<Writer, (Timestamp, Fields)>,
 }
 
 /// All objects.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Store {
     objects: BTreeMap<Key, Stored>,
     revision: u64,

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, Method, Uri};
 use serde_json::Value;
 
 pub(crate) use json::seconds;
-pub(crate) use write::{answer, failure};
+pub(crate) use write::{Words, answer, empty_page, failure};
 
 use crate::error::ApiError;
 use crate::model::{Operation, Protocol, SERVICES, Service};

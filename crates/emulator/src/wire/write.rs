@@ -2,12 +2,76 @@
 
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use regex::Regex;
 use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
+use crate::faults::PAGE_TOKENS;
 use crate::model::{Operation, Protocol, Reference, SERVICES, Service, ShapeKind};
-use crate::wire::Misunderstood;
 use crate::wire::xml::Element;
+use crate::wire::{Misunderstood, Request};
+
+/// In which words an answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Words {
+    /// Those of the model.
+    OfTheModel,
+    /// Some besides that no model knows, as a service may say them that is newer than its client.
+    Unfamiliar,
+}
+
+impl Words {
+    fn in_json(self, mut body: Value) -> Value {
+        if self == Self::Unfamiliar
+            && let Value::Object(members) = &mut body
+        {
+            for inner in members.values_mut().filter_map(Value::as_object_mut) {
+                inner.insert("somethingNew".to_owned(), json!({ "of": ["any", 1, true, null] }));
+                if let Some(status) = inner.get_mut("status").filter(|status| status.is_string()) {
+                    *status = json!("SOMETHING_NEW");
+                }
+            }
+            members.insert("somethingNew".to_owned(), json!(["of", "any", "kind"]));
+        }
+        body
+    }
+
+    /// Adds a member to every structure in a list, and changes the states.
+    fn in_xml(self, document: &str) -> String {
+        if self == Self::OfTheModel {
+            return document.to_owned();
+        }
+        let mut document = document.to_owned();
+        for list in ["item", "member"] {
+            // A list of texts has nothing to add to.
+            let added = format!("<{list}><somethingNew><of>any</of></somethingNew><");
+            document = document.replace(&format!("<{list}><"), &added);
+        }
+        let state = Regex::new("<state>[a-z-]+</state>").expect("the pattern is part of the program");
+        state.replace_all(&document, "<state>something-new</state>").into_owned()
+    }
+}
+
+/// The answer as a page with nothing on it, after which the rest follows. An answer to somebody who goes on reading stays as it is.
+pub(crate) fn empty_page(request: &Request, mut value: Value) -> Value {
+    let goes_on = PAGE_TOKENS.iter().any(|token| request.parameters.get(*token).is_some());
+    let output = request.operation.output.as_ref().map(|output| &request.model().shape(output).kind);
+    let Some(ShapeKind::Structure { members, .. }) = output.filter(|_| !goes_on) else { return value };
+    let token = PAGE_TOKENS.into_iter().find(|token| members.contains_key(*token));
+    if let (Some(token), Value::Object(answered)) = (token, &mut value) {
+        for list in answered.values_mut().filter_map(Value::as_array_mut) {
+            list.clear();
+        }
+        let first = if token == "Marker" { "0".to_owned() } else { STANDARD.encode("0") };
+        answered.insert(token.to_owned(), json!(first));
+        if members.contains_key("IsTruncated") {
+            answered.insert("IsTruncated".to_owned(), json!(true));
+        }
+    }
+    value
+}
 
 /// Writes what an operation answers.
 pub(crate) fn answer(
@@ -15,6 +79,7 @@ pub(crate) fn answer(
     operation: &Operation,
     value: &Value,
     request_id: &str,
+    words: Words,
 ) -> Result<Response<Body>, ApiError> {
     let output = operation.output.as_ref();
     match model.metadata.protocol {
@@ -25,7 +90,7 @@ pub(crate) fn answer(
                 Protocol::Json => format!("application/x-amz-json-{version}"),
                 Protocol::Ec2 | Protocol::Query | Protocol::RestJson => "application/json".to_owned(),
             };
-            Ok(respond(StatusCode::OK, &content_type, body.to_string(), request_id, None))
+            Ok(respond(StatusCode::OK, &content_type, words.in_json(body).to_string(), request_id, None))
         }
         Protocol::Ec2 => {
             let mut root = root(model, &format!("{}Response", operation.name));
@@ -33,7 +98,7 @@ pub(crate) fn answer(
             if let Some(output) = output {
                 write(model, output, value, &mut root, &operation.name)?;
             }
-            Ok(respond(StatusCode::OK, "text/xml;charset=UTF-8", root.document(), request_id, None))
+            Ok(respond(StatusCode::OK, "text/xml;charset=UTF-8", words.in_xml(&root.document()), request_id, None))
         }
         Protocol::Query => {
             let mut root = root(model, &format!("{}Response", operation.name));
@@ -46,7 +111,7 @@ pub(crate) fn answer(
             let mut metadata = Element::new("ResponseMetadata");
             metadata.leaf("RequestId", request_id);
             root.push(metadata);
-            Ok(respond(StatusCode::OK, "text/xml", root.document(), request_id, None))
+            Ok(respond(StatusCode::OK, "text/xml", words.in_xml(&root.document()), request_id, None))
         }
     }
 }

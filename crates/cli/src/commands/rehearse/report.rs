@@ -33,7 +33,8 @@ impl Report for Catalogue {
                 FAULT@ec2:CreateVpc      at the first call of an operation\n\
                 FAULT@ec2:CreateVpc#2    at the second\n\
                 FAULT@every              at each call that changes something, one in each of as many rehearsals\n\
-                FAULT@every-read         at the first and the last of each operation that reads, likewise\n"
+                FAULT@every-read         at each call that reads, likewise\n\
+                FAULT@every-kind-of-read at the first and the last of each operation that reads, likewise\n"
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 
 use howso_infra::core::{ErrorKind, Finding, Severity};
-use howso_infra_rehearsal::{Call, Place, PlannedFault, random_faults};
+use howso_infra_rehearsal::{Call, Fault, Place, PlannedFault, random_faults};
 use serde_json::{Value, json};
 
 use super::{Faults, Performance, Play, REPETITIONS_MAX, Sweep, Swept, WHAT_IT_IS, rehearse};
@@ -108,10 +108,11 @@ fn cases(arguments: &RehearseArguments, faults: &Faults, calls: &[Call]) -> Vec<
     }
     let places = |sweep: Sweep| match sweep.calls {
         Swept::Changes => {
-            let places = changes.iter().enumerate().filter(|(_, call)| sweep.fault.applies_to(&call.name));
+            let places = changes.iter().enumerate().filter(|(_, call)| sweep.fault.applies_to(&call.name, true));
             places.map(|(number, _)| Place::MutatingCall(number)).collect()
         }
-        Swept::Reads => first_and_last_reads(calls),
+        Swept::Reads => reads(calls, sweep.fault),
+        Swept::Operations => first_and_last(&reads(calls, sweep.fault)),
     };
     let of_sweep = |sweep: &Sweep| {
         let fault = sweep.fault;
@@ -123,18 +124,33 @@ fn cases(arguments: &RehearseArguments, faults: &Faults, calls: &[Call]) -> Vec<
     faults.sweeps.iter().flat_map(of_sweep).collect()
 }
 
-fn first_and_last_reads(calls: &[Call]) -> Vec<Place> {
+/// Every read to which a fault can happen, by operation.
+fn reads(calls: &[Call], fault: Fault) -> Vec<Place> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for call in calls.iter().filter(|call| !call.mutates) {
+    for call in calls.iter().filter(|call| !call.mutates && fault.applies_to(&call.name, false)) {
         *counts.entry(&call.name).or_default() += 1;
     }
-    let place = |name: &str, number| Place::Operation { name: name.to_owned(), number };
-    let places = counts.into_iter().flat_map(|(name, count)| {
-        let first = place(name, 0);
-        let last = (count > 1).then(|| place(name, count - 1));
-        std::iter::once(first).chain(last)
-    });
-    places.collect()
+    let places = |(name, count): (&str, usize)| {
+        (0..count).map(move |number| Place::Operation { name: name.to_owned(), number }).collect::<Vec<_>>()
+    };
+    counts.into_iter().flat_map(places).collect()
+}
+
+/// Of each operation the first call and the last.
+fn first_and_last(reads: &[Place]) -> Vec<Place> {
+    let mut kept: Vec<Place> = Vec::new();
+    for of_operation in reads.chunk_by(|one, other| name(one) == name(other)) {
+        kept.extend(of_operation.first().cloned());
+        kept.extend(of_operation.last().filter(|_| of_operation.len() > 1).cloned());
+    }
+    kept
+}
+
+fn name(place: &Place) -> &str {
+    match place {
+        Place::Operation { name, .. } => name,
+        Place::MutatingCall(_) => "",
+    }
 }
 
 /// Rehearses once in this thread.
@@ -340,6 +356,9 @@ mod tests {
             call("a:Get", false),
         ];
         let place = |name: &str, number| Place::Operation { name: name.to_owned(), number };
-        assert_eq!(first_and_last_reads(&calls), [place("a:Get", 0), place("a:Get", 2), place("b:List", 0)]);
+        assert_eq!(
+            first_and_last(&reads(&calls, Fault::Unavailable)),
+            [place("a:Get", 0), place("a:Get", 2), place("b:List", 0)]
+        );
     }
 }
