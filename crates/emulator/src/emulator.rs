@@ -20,6 +20,7 @@ use crate::ec2::ExistingNetwork;
 use crate::eks::inside;
 use crate::error::{Answer, ApiError, ProvideError};
 use crate::faults::{self, Call, Died, Fault, Faults, OUT_OF_DATE_SECS, PlannedFault};
+use crate::foreign::Foreign;
 use crate::kubernetes;
 use crate::server::TlsListener;
 use crate::wire::{self, Misunderstood, Request, Words};
@@ -36,13 +37,21 @@ pub struct Emulator {
     faults: Arc<Mutex<Faults>>,
     death: Arc<Notify>,
     deadly: Arc<Mutex<Option<Fault>>>,
+    foreign: Arc<Mutex<Foreign>>,
 }
 
 impl Emulator {
     /// An empty account in which `time` tells the time, which never goes back. The same seed gives the same names and durations.
     pub fn new(time: impl Fn() -> Timestamp + Send + Sync + 'static, seed: u64) -> Self {
         let account = Arc::new(Mutex::new(Account::new(seed)));
-        Self { time: Arc::new(time), account, faults: Arc::default(), death: Arc::default(), deadly: Arc::default() }
+        Self {
+            time: Arc::new(time),
+            account,
+            faults: Arc::default(),
+            death: Arc::default(),
+            deadly: Arc::default(),
+            foreign: Arc::default(),
+        }
     }
 
     /// Lets something go wrong.
@@ -77,6 +86,17 @@ impl Emulator {
     /// Lets a role be there that somebody else has made, for a service to take on: an ARN, and for example `eks.amazonaws.com`.
     pub fn provide_role(&self, arn: &str, service: &str) {
         lock(&self.account).iam.provide(arn, service, (self.time)());
+    }
+
+    /// Whatever is there now belongs to somebody else.
+    pub fn mark_foreign(&self) {
+        *lock(&self.foreign) = Foreign::of(&lock(&self.account));
+    }
+
+    /// What belongs to somebody else and is no more, or not as it was.
+    pub fn foreign_changes(&self) -> Vec<String> {
+        let present = Foreign::of(&lock(&self.account));
+        lock(&self.foreign).changes(&present)
     }
 
     /// The calls so far, in the order in which they came.

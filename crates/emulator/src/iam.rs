@@ -147,6 +147,15 @@ impl Iam {
         Some(Resource { arn, tags: role.tags.clone() })
     }
 
+    /// Every role with its policies, by ARN.
+    pub(crate) fn described(&self) -> Vec<(String, Value)> {
+        let describe = |role: &Role| {
+            let described = json!([role.described(), role.attached, role.inline]);
+            (role.value["Arn"].as_str().unwrap_or_default().to_owned(), described)
+        };
+        self.roles.values().map(describe).collect()
+    }
+
     /// Lets a role be there from the beginning.
     pub(crate) fn provide(&mut self, arn: &str, service: &str, now: Timestamp) {
         let name = arn.rsplit('/').next().unwrap_or(arn);

@@ -12,6 +12,7 @@ mod eks;
 mod emulator;
 mod error;
 mod faults;
+mod foreign;
 mod iam;
 mod kubernetes;
 mod model;

@@ -3,18 +3,22 @@
 //!
 //! The provider, the engine and the SDK are those of a real run; only the address that they call is another one.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use howso_infra::core::identity::{CLUSTER_TAG, DEPLOYMENT_TAG};
 use howso_infra::core::spec::ClusterSpec;
 use howso_infra::engine::{Clock, Moment, VirtualClock};
 use howso_infra::{Registry, Session, Surroundings};
 use howso_infra_eks::EksFactory;
 use howso_infra_emulator::{Emulator, ExistingNetwork};
+use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::net::TcpListener;
@@ -23,6 +27,12 @@ pub use howso_infra_emulator::{Call, Fault, Place, PlannedFault, PolicyDocument,
 
 /// When every rehearsal begins: runs with the same seed are the same to the second.
 const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);
+
+/// The addresses of a network that a specification takes for granted.
+const EXISTING_CIDR: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 16);
+
+/// The addresses of the strangers' network: those of the network that every account has at first.
+const STRANGERS_CIDR: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(172, 31, 0, 0), 16);
 
 /// What goes wrong in the rehearsal of a seed: at most `max` faults, at calls of `changes` that change something.
 pub fn random_faults(seed: u64, changes: usize, max: usize) -> Vec<PlannedFault> {
@@ -78,7 +88,8 @@ impl Rehearsal {
         session.with_clock(self.clock()).with_seed(self.seed.wrapping_add(process))
     }
 
-    /// Lets everything be there that a specification takes for granted: an existing network, and roles that the user brings.
+    /// Lets everything be there that a specification takes for granted, an existing network and roles that the user brings, and what
+    /// another team has in the account. All of it belongs to somebody else.
     ///
     /// # Errors
     ///
@@ -89,7 +100,8 @@ impl Rehearsal {
         let given: Given = serde_json::from_value(options)?;
         if let Some(vpc) = given.network.vpc {
             let Network { private_subnets, public_subnets, .. } = given.network;
-            let network = ExistingNetwork { vpc, private_subnets, public_subnets };
+            let cidr = EXISTING_CIDR;
+            let network = ExistingNetwork { vpc, cidr, private_subnets, public_subnets, tags: BTreeMap::new() };
             self.emulator.provide_network(spec.location.as_str(), &network).map_err(io::Error::other)?;
         }
         let Roles { cluster_role, node_role, ebs_csi_role, autoscaler_role } = given.iam;
@@ -104,6 +116,32 @@ impl Rehearsal {
             if let Some(arn) = role {
                 self.emulator.provide_role(&arn, service);
             }
+        }
+        self.provide_strangers(spec)?;
+        self.emulator.mark_foreign();
+        Ok(())
+    }
+
+    /// What another team has in the account, named and tagged as nearly as can be like what the specification makes.
+    fn provide_strangers(&self, spec: &ClusterSpec) -> io::Result<()> {
+        let (name, region) = (&spec.name, &spec.location);
+        let tag = |key: &str, value: String| (key.to_owned(), value);
+        let tags = BTreeMap::from([
+            tag("Name", name.to_string()),
+            tag(CLUSTER_TAG, format!("{name}-2")),
+            tag(DEPLOYMENT_TAG, "0".repeat(32)),
+            tag(&format!("kubernetes.io/cluster/{name}"), "shared".to_owned()),
+        ]);
+        let network = ExistingNetwork {
+            vpc: "vpc-00000000000000001".to_owned(),
+            cidr: STRANGERS_CIDR,
+            tags,
+            private_subnets: vec!["subnet-00000000000000001".to_owned(), "subnet-00000000000000002".to_owned()],
+            public_subnets: vec!["subnet-00000000000000003".to_owned()],
+        };
+        self.emulator.provide_network(region.as_str(), &network).map_err(io::Error::other)?;
+        for role in [format!("{name}-2-{region}-cluster"), format!("{name}-{region}-cluster-2")] {
+            self.emulator.provide_role(&format!("arn:aws:iam::123456789012:role/{role}"), "eks.amazonaws.com");
         }
         Ok(())
     }

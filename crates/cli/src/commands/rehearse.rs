@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
+use howso_infra::core::{ErrorKind, Finding, Severity};
 use howso_infra_rehearsal::{Call, Fault, PlannedFault, PolicyDocument, Rehearsal, UnknownFault};
 
 use super::{Context, down, plan, up, verify};
@@ -53,7 +54,20 @@ pub(super) async fn run(
     if !performance.calls.is_empty() {
         context.console.say(&RehearsalReport { arguments: &arguments, faults: &faults, performance: &performance });
     }
-    performance.done
+    performance.done?;
+    let trespasses: Vec<Finding> = performance.trespasses.iter().map(|trespass| finding("others", trespass)).collect();
+    if trespasses.is_empty() { Ok(()) } else { Err(Failure::Found(trespasses)) }
+}
+
+/// What a rehearsal must not come to.
+fn finding(subject: impl Into<String>, message: &str) -> Finding {
+    Finding {
+        severity: Severity::Blocking,
+        subject: subject.into(),
+        message: message.to_owned(),
+        cure: None,
+        kind: Some(ErrorKind::Failed),
+    }
 }
 
 /// What is rehearsed.
@@ -85,6 +99,8 @@ struct Performance {
     repetitions: usize,
     /// What there is at the end, by kind.
     there: BTreeMap<&'static str, usize>,
+    /// What belongs to somebody else and is not as it was.
+    trespasses: Vec<String>,
 }
 
 /// Rehearses the command once, and again as often as a user would.
@@ -146,6 +162,7 @@ async fn rehearse(
         calls: rehearsal.emulator().calls().split_off(calls_before.len()),
         repetitions,
         there: rehearsal.emulator().inventory(),
+        trespasses: rehearsal.emulator().foreign_changes(),
     })
 }
 

@@ -1,10 +1,13 @@
 //! A network that was there before.
 
+use std::collections::BTreeMap;
+
+use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::account::Chance;
-use crate::ec2::{Call, Ec2, subnets, vpcs, zones};
+use crate::ec2::{Call, Ec2, Kind, subnets, vpcs, zones};
 use crate::error::ApiError;
 
 /// A network with its subnets, by their identifiers.
@@ -12,19 +15,23 @@ use crate::error::ApiError;
 pub struct ExistingNetwork {
     /// For example `vpc-0123456789abcdef0`.
     pub vpc: String,
+    /// Its addresses: a /16 such as `10.0.0.0/16`, of which each subnet gets a /20.
+    pub cidr: Ipv4Net,
+    /// The tags of the network and of its subnets.
+    pub tags: BTreeMap<String, String>,
     /// One in each zone in turn, in this order.
     pub private_subnets: Vec<String>,
     /// Likewise.
     pub public_subnets: Vec<String>,
 }
 
-/// Its addresses: a /16, of which each subnet gets a /20.
-const NETWORK: &str = "10.0.0.0/16";
+/// How long the prefix of a subnet's addresses is.
+const SUBNET_PREFIX: u8 = 20;
 
 impl Ec2 {
     /// Makes the network. How its subnets reach the internet is not made: nobody asks for that.
     pub(crate) fn provide(&mut self, network: &ExistingNetwork, chance: &mut Chance) -> Result<(), ApiError> {
-        let given = json!({ "CidrBlock": NETWORK });
+        let given = json!({ "CidrBlock": network.cidr.to_string() });
         self.make(&network.vpc, &given, chance, vpcs::create)?;
         for attribute in ["EnableDnsHostnames", "EnableDnsSupport"] {
             let given = json!({ "VpcId": network.vpc, attribute: { "Value": true } });
@@ -34,15 +41,20 @@ impl Ec2 {
         let zones: Vec<String> = (0..zones::LETTERS.len()).map(zone).collect();
         let kinds = [&network.private_subnets, &network.public_subnets];
         let places = kinds.into_iter().flat_map(|subnets| subnets.iter().enumerate());
-        for (number, (place, subnet)) in places.enumerate() {
-            let block = format!("10.0.{}.0/20", number * 16);
+        let too_small = |_| ApiError::internal("a network is a /20 or larger");
+        let blocks = network.cidr.subnets(SUBNET_PREFIX).map_err(too_small)?;
+        for ((place, subnet), block) in places.zip(blocks) {
             let zone = &zones[place % zones.len()];
-            let given = json!({ "VpcId": network.vpc, "CidrBlock": block, "AvailabilityZone": zone });
+            let given = json!({ "VpcId": network.vpc, "CidrBlock": block.to_string(), "AvailabilityZone": zone });
             self.make(subnet, &given, chance, subnets::create)?;
         }
         for subnet in &network.public_subnets {
             let given = json!({ "SubnetId": subnet, "MapPublicIpOnLaunch": { "Value": true } });
             self.make("", &given, chance, subnets::modify_attribute)?;
+        }
+        self.get_mut(Kind::Vpc, &network.vpc)?.tags.clone_from(&network.tags);
+        for subnet in network.private_subnets.iter().chain(&network.public_subnets) {
+            self.get_mut(Kind::Subnet, subnet)?.tags.clone_from(&network.tags);
         }
         Ok(())
     }

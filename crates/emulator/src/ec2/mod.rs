@@ -201,6 +201,18 @@ impl Ec2 {
         ids.map(with_tags).collect()
     }
 
+    /// Every object by identifier. How many addresses of a subnet are left says nothing of whoever changes it.
+    pub(crate) fn described(&self) -> Vec<(String, Value)> {
+        let describe = |(id, object): (&String, &Object)| {
+            let mut described = object.described();
+            if let Value::Object(members) = &mut described {
+                members.remove("AvailableIpAddressCount");
+            }
+            (id.clone(), described)
+        };
+        self.objects.values().flatten().map(describe).collect()
+    }
+
     pub(crate) fn all(&self, kind: Kind) -> impl Iterator<Item = (&String, &Object)> {
         self.objects.get(&kind).into_iter().flatten()
     }

@@ -156,6 +156,12 @@ impl Eks {
         ]
     }
 
+    /// Every object by ARN.
+    pub(crate) fn described(&self) -> Vec<(String, Value)> {
+        let objects = self.clusters.values().flat_map(Cluster::objects);
+        objects.filter_map(|object| Some((object.arn()?.to_owned(), object.described()))).collect()
+    }
+
     /// The object of a type, by the name in its ARN, that a call names.
     pub(crate) fn named(&self, parameters: &Value, resource_type: &str) -> Option<Resource> {
         let text = |name: &str| parameters.get(name).and_then(Value::as_str);

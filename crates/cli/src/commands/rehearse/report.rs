@@ -73,6 +73,7 @@ impl Report for RehearsalReport<'_> {
             "command": self.arguments.command.as_str(), "emulated": true, "seed": self.arguments.seed,
             "virtual_secs": self.performance.passed.as_secs_f64(), "calls": calls, "repetitions": self.performance.repetitions,
             "faults": self.faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "trespasses": self.performance.trespasses,
         })
     }
 
@@ -93,6 +94,9 @@ impl Report for RehearsalReport<'_> {
                 some => format!("the command was given {} more", counted(some, "time", "times")),
             };
             add_line(&mut text, &format!("  {} went wrong on purpose; {again}", names.join(", ")));
+        }
+        for trespass in &self.performance.trespasses {
+            add_line(&mut text, &format!("  {} {trespass}", style.bad()));
         }
         text
     }

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 
-use howso_infra::core::{ErrorKind, Finding, Severity};
 use howso_infra_rehearsal::{Call, Fault, Place, PlannedFault, random_faults};
 use serde_json::{Value, json};
 
-use super::{Faults, Performance, Play, REPETITIONS_MAX, Sweep, Swept, WHAT_IT_IS, rehearse};
+use super::{Faults, Performance, Play, REPETITIONS_MAX, Sweep, Swept, WHAT_IT_IS, finding, rehearse};
 use crate::arguments::RehearseArguments;
 use crate::commands::{Context, block_on};
 use crate::failure::Failure;
@@ -91,7 +90,8 @@ pub(super) async fn run(
     if violations.is_empty() {
         Ok(())
     } else {
-        Err(Failure::Found(violations.iter().map(Violation::finding).collect()))
+        let told = violations.iter().map(|violation| finding(format!("seed {}", violation.seed), &violation.what));
+        Err(Failure::Found(told.collect()))
     }
 }
 
@@ -177,6 +177,7 @@ impl Expected {
         };
         let again = counted(performance.repetitions, "repetition", "repetitions");
         match &performance.done {
+            _ if !performance.trespasses.is_empty() => Some(performance.trespasses.join(", ")),
             Err(failure) => Some(format!("after {again}: {failure}")),
             Ok(()) if performance.repetitions > REPETITIONS_MAX => Some(format!("done, but only after {again}")),
             Ok(()) if performance.there != self.there => {
@@ -205,18 +206,6 @@ struct Violation {
     seed: u64,
     what: String,
     faults: Vec<PlannedFault>,
-}
-
-impl Violation {
-    fn finding(&self) -> Finding {
-        Finding {
-            severity: Severity::Blocking,
-            subject: format!("seed {}", self.seed),
-            message: self.what.clone(),
-            cure: None,
-            kind: Some(ErrorKind::Failed),
-        }
-    }
 }
 
 /// What many runs came to.
