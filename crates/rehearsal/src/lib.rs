@@ -104,14 +104,10 @@ impl Rehearsal {
             let network = ExistingNetwork { vpc, cidr, private_subnets, public_subnets, tags: BTreeMap::new() };
             self.emulator.provide_network(spec.location.as_str(), &network).map_err(io::Error::other)?;
         }
-        let Roles { cluster_role, node_role, ebs_csi_role, autoscaler_role } = given.iam;
+        let Roles { cluster, node, ebs_csi, autoscaler } = given.iam;
         let of_pods = "pods.eks.amazonaws.com";
-        let roles = [
-            (cluster_role, "eks.amazonaws.com"),
-            (node_role, "ec2.amazonaws.com"),
-            (ebs_csi_role, of_pods),
-            (autoscaler_role, of_pods),
-        ];
+        let roles =
+            [(cluster, "eks.amazonaws.com"), (node, "ec2.amazonaws.com"), (ebs_csi, of_pods), (autoscaler, of_pods)];
         for (role, service) in roles {
             if let Some(arn) = role {
                 self.emulator.provide_role(&arn, service);
@@ -244,8 +240,12 @@ struct Network {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Roles {
-    cluster_role: Option<String>,
-    node_role: Option<String>,
-    ebs_csi_role: Option<String>,
-    autoscaler_role: Option<String>,
+    #[serde(rename = "cluster_role")]
+    cluster: Option<String>,
+    #[serde(rename = "node_role")]
+    node: Option<String>,
+    #[serde(rename = "ebs_csi_role")]
+    ebs_csi: Option<String>,
+    #[serde(rename = "autoscaler_role")]
+    autoscaler: Option<String>,
 }

@@ -311,7 +311,8 @@ mod tests {
 
     fn run(done: Result<(), Failure>, repetitions: usize, vpcs: usize) -> Run {
         let there = BTreeMap::from([("vpc", vpcs)]);
-        let performance = Performance { done, passed: Duration::ZERO, calls: Vec::new(), repetitions, there };
+        let (calls, trespasses) = (Vec::new(), Vec::new());
+        let performance = Performance { done, passed: Duration::ZERO, calls, repetitions, there, trespasses };
         Run { seed: 1, faults: Vec::new(), performance: Ok(performance) }
     }
 

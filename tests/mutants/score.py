@@ -1,0 +1,106 @@
+"""Plants bugs in a copy of the sources and tells which of them rehearsals find.
+
+    python score.py --target DIRECTORY      # a directory for what is built; it may hold what was built before
+
+What a rehearsal comes to without any bug is the yardstick: a bug is found when one of the commands below ends with another exit
+code, or has to be given another number of times. The exit code is 1 when one is not found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from mutants import MUTANTS, Mutant
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+VARIABLE = "HOWSO_TESTS_MUTANT"
+
+# Cheap ones first. Each is one rehearsal, or as many as there are calls.
+COMMANDS = [
+    ["up", "--profile", "large"],
+    ["down", "--profile", "large"],
+    ["up", "--profile", "small", "--fault", "fails-later@every"],
+    *(["up", "--profile", "small", "--fault", f"{fault}@eks:CreateCluster"] for fault in ("answer-lost", "dies-after", "loses-journal")),
+    ["up", "--profile", "small", "--fault", "tears-journal@eks:CreateNodegroup"],
+    *(["up", "--profile", "small", "--fault", f"{fault}@every-kind-of-read"] for fault in ("out-of-date", "unfamiliar", "empty-page", "unavailable")),
+    *([command, "--profile", "small", "--fault", f"{fault}@every"] for fault in ("throttled", "answer-lost", "unavailable") for command in ("up", "down")),
+    ["up", "--profile", "small", "--fault", "dies-after@every"],
+    ["up", "--profile", "small", "--fault", "loses-journal@every"],
+]
+
+
+def plant(mutants: Iterable[Mutant], sources: Path) -> None:
+    """Puts all of them into the sources, each to be chosen by the environment."""
+    for mutant in mutants:
+        path = sources / mutant.file
+        text = path.read_text()
+        count = text.count(mutant.original)
+        if count != 1:
+            raise SystemExit(f"{mutant.name}: its place is found {count} times in {mutant.file}")
+        question = f'std::env::var_os("{VARIABLE}").is_some_and(|chosen| chosen == "{mutant.name}")'
+        path.write_text(text.replace(mutant.original, mutant.mutated.replace("CHOSEN", question)))
+
+
+def build(target: Path) -> Path:
+    """The program with all mutants in it."""
+    with tempfile.TemporaryDirectory() as directory:
+        sources = Path(directory)
+        for name in subprocess.run(["git", "ls-files"], cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout.splitlines():
+            if (REPOSITORY / name).is_file() and not name.startswith("docs/"):
+                (sources / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(REPOSITORY / name, sources / name)
+        plant(MUTANTS, sources)
+        command = ["cargo", "build", "--release", "--locked", "--quiet", "--package", "howso-infra-cli", "--target-dir", str(target)]
+        subprocess.run(command, cwd=sources, check=True)
+    return target / "release" / "howso-infra"
+
+
+def outcome(program: Path, arguments: list[str], mutant: str) -> tuple[int, str]:
+    """The exit code, and how often the command was given."""
+    with tempfile.TemporaryDirectory() as home:
+        environment = {"HOME": home, "PATH": os.defpath, VARIABLE: mutant}
+        command = [str(program), "rehearse", *arguments, "--output", "json"]
+        try:
+            done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False, timeout=300)
+        except subprocess.TimeoutExpired:
+            return -1, "no end"
+    summaries = [json.loads(line) for line in done.stdout.splitlines() if '"type":"rehearsal' in line]
+    given = [summary.get("done_by_repetitions", summary.get("repetitions")) for summary in summaries]
+    return done.returncode, json.dumps(given)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--target", type=Path, required=True)
+    program = build(parser.parse_args().target.resolve())
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yardstick = list(pool.map(lambda command: outcome(program, command, ""), COMMANDS))
+        wrong = [" ".join(command) for command, (code, _) in zip(COMMANDS, yardstick, strict=True) if code != 0]
+        if wrong:
+            raise SystemExit(f"without any bug these do not end well: {wrong}")
+
+        def find(mutant: Mutant) -> bool:
+            for command, expected in zip(COMMANDS, yardstick, strict=True):
+                if outcome(program, command, mutant.name) != expected:
+                    print(f"found   {mutant.name:50}  {' '.join(command)}", flush=True)
+                    return True
+            print(f"MISSED  {mutant.name}", flush=True)
+            return False
+
+        found = list(pool.map(find, MUTANTS))
+    score = sum(found)
+    print(f"{score} of {len(MUTANTS)} planted bugs are found")
+    return 0 if score == len(MUTANTS) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
