@@ -52,12 +52,6 @@ MUTANTS = [
         "            Verb::Delete if CHOSEN => Verdict::Stop,\n            Verb::Delete => Verdict::Settled,",
     ),
     Mutant(
-        "what others still need is not removed later",
-        "crates/core/src/error.rs",
-        "            Verb::Delete => retry(None, Patience::Deadline),",
-        "            Verb::Delete if CHOSEN => Verdict::Stop,\n            Verb::Delete => retry(None, Patience::Deadline),",
-    ),
-    Mutant(
         "a token is the same in every generation",
         "crates/core/src/identity.rs",
         "        for part in [deployment.as_str(), &resource.to_string(), &generation.to_string(), call] {",
