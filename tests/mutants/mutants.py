@@ -1,6 +1,6 @@
 """Bugs that are planted on purpose, to see whether rehearsals find them.
 
-Each is a place in the sources and what stands there instead. They are planted in a copy of the sources, all at once, each behind the
+Each is a place in the sources and what stands there instead, or several places under one name. They are planted in a copy of the sources, all at once, each behind the
 question whether the environment chooses it (`CHOSEN` stands for that question): the sources themselves know nothing of it, so no
 release can contain one. A place that is not found exactly once is an error, so that a mutant cannot silently get lost.
 """
@@ -101,6 +101,12 @@ MUTANTS = [
         "            return Ownership::Ours { deployment, generation: None };\n"
         "        }\n    }\n"
         "    if !tags.contains_key(CLUSTER_TAG) && !tags.contains_key(DEPLOYMENT_TAG) {",
+    ),
+    Mutant(
+        "a name is proof enough",
+        "providers/eks/src/network/read.rs",
+        '    filter(&format!("tag:{CLUSTER_TAG}"), cluster)',
+        '    if CHOSEN {\n        return filter("tag-key", CLUSTER_TAG);\n    }\n    filter(&format!("tag:{CLUSTER_TAG}"), cluster)',
     ),
     Mutant(
         "only the first page of node groups is read",

@@ -33,6 +33,7 @@ COMMANDS = [
     # What is deleted after a death, and is still seen by the run after it.
     ["down", "--profile", "small", "--fault", "dies-after@ec2:DeleteRouteTable", "--fault", "out-of-date@ec2:DescribeRouteTables#2"],
     ["up", "--profile", "small", "--fault", "fails-later@every"],
+    ["down", "--profile", "small", "--fault", "empty-page@every-kind-of-read"],
     *(["up", "--profile", "small", "--fault", f"{fault}@every-kind-of-read"] for fault in ("empty-page", "out-of-date", "unfamiliar", "unavailable")),
     *(["up", "--profile", "small", "--fault", f"{fault}@every"] for fault in ("throttled", "answer-lost")),
     ["down", "--profile", "small", "--fault", "answer-lost@every"],
@@ -96,18 +97,19 @@ def main() -> int:
         if wrong:
             raise SystemExit(f"without any bug these do not end well: {wrong}")
 
-        def find(mutant: Mutant) -> bool:
+        def find(name: str) -> bool:
             for command, expected in zip(COMMANDS, yardstick, strict=True):
-                if outcome(program, command, mutant.name) != expected:
-                    print(f"found   {mutant.name:50}  {' '.join(command)}", flush=True)
+                if outcome(program, command, name) != expected:
+                    print(f"found   {name:50}  {' '.join(command)}", flush=True)
                     return True
-            print(f"MISSED  {mutant.name}", flush=True)
+            print(f"MISSED  {name}", flush=True)
             return False
 
-        found = list(pool.map(find, MUTANTS))
+        names = list(dict.fromkeys(mutant.name for mutant in MUTANTS))
+        found = list(pool.map(find, names))
     score = sum(found)
-    print(f"{score} of {len(MUTANTS)} planted bugs are found")
-    return 0 if score == len(MUTANTS) else 1
+    print(f"{score} of {len(names)} planted bugs are found")
+    return 0 if score == len(names) else 1
 
 
 if __name__ == "__main__":
