@@ -64,7 +64,11 @@ pub(crate) fn empty_page(request: &Request, mut value: Value) -> Value {
         for list in answered.values_mut().filter_map(Value::as_array_mut) {
             list.clear();
         }
-        let first = if token == "Marker" { "0".to_owned() } else { STANDARD.encode("0") };
+        // As each service of this emulator writes where a page begins.
+        let first = match request.service {
+            "autoscaling" | "iam" => "0".to_owned(),
+            _ => STANDARD.encode("0"),
+        };
         answered.insert(token.to_owned(), json!(first));
         if members.contains_key("IsTruncated") {
             answered.insert("IsTruncated".to_owned(), json!(true));
