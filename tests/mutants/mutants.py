@@ -143,15 +143,6 @@ MUTANTS = [
         "        Some(other) => Status::Pending { state: other.as_str().to_owned() },",
     ),
     Mutant(
-        "what is not visible yet was never made",
-        "providers/eks/src/control_plane/cluster.rs",
-        '        return Ok(Progress::Pending { state: "not visible yet".to_owned() });',
-        "        if CHOSEN {\n"
-        '            return Ok(Progress::Failed(ProviderError::new(howso_infra_core::ErrorKind::Gone, call, "it does not exist")));\n'
-        "        }\n"
-        '        return Ok(Progress::Pending { state: "not visible yet".to_owned() });',
-    ),
-    Mutant(
         "core nodes have no label",
         "providers/eks/src/pools/graph.rs",
         "        labels.insert(CORE_LABEL.0.to_owned(), Value::text(CORE_LABEL.1));",
@@ -170,13 +161,6 @@ MUTANTS = [
         "providers/eks/src/control_plane/graph.rs",
         "    if let Some(role) = &roles.autoscaler {",
         "    if let Some(role) = roles.autoscaler.as_ref().filter(|_| !CHOSEN) {",
-    ),
-    Mutant(
-        "the core is one group in one place",
-        "providers/eks/src/pools/graph.rs",
-        "        let places = subnets.len().min(usize::from(self.spec.zones.get()).max(2)).min(self.facts.zones.len()).max(1);",
-        "        let places = subnets.len().min(usize::from(self.spec.zones.get()).max(2)).min(self.facts.zones.len()).max(1);\n"
-        "        let places = if CHOSEN { 1 } else { places };",
     ),
     Mutant(
         "reads are tried once",

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use howso_infra::core::identity::{CLUSTER_TAG, DEPLOYMENT_TAG};
+use howso_infra::core::identity::{CLUSTER_TAG, DEPLOYMENT_TAG, RESOURCE_TAG};
 use howso_infra::core::spec::ClusterSpec;
 use howso_infra::engine::{Clock, Moment, VirtualClock};
 use howso_infra::{Registry, Session, Surroundings};
@@ -126,6 +126,7 @@ impl Rehearsal {
             tag("Name", name.to_string()),
             tag(CLUSTER_TAG, format!("{name}-2")),
             tag(DEPLOYMENT_TAG, "0".repeat(32)),
+            tag(RESOURCE_TAG, "ec2/vpc:main".to_owned()),
             tag(&format!("kubernetes.io/cluster/{name}"), "shared".to_owned()),
         ]);
         let network = ExistingNetwork {
