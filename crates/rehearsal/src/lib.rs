@@ -170,6 +170,9 @@ impl Rehearsal {
     ///
     /// When a file of the directory cannot be read.
     pub async fn bury(&self) -> io::Result<()> {
+        // What the run had given to another thread before has begun once this has, and holds its file.
+        tokio::task::spawn_blocking(|| ()).await?;
+        tokio::time::sleep(Duration::from_millis(1)).await;
         for entry in fs::read_dir(self.directory())? {
             let path = entry?.path();
             if !path.is_file() {
