@@ -216,19 +216,7 @@ impl Fault {
 
     /// Whether the service does what it was asked for.
     pub(crate) fn commits(self) -> bool {
-        match self {
-            Self::Unavailable | Self::Throttled | Self::NeverArrives | Self::Expired | Self::DiesBefore => false,
-            Self::FailsAfterwards
-            | Self::AnswerLost
-            | Self::FailsLater
-            | Self::DiesAfter
-            | Self::DiesAnswered
-            | Self::LosesJournal
-            | Self::TearsJournal
-            | Self::OutOfDate
-            | Self::Unfamiliar
-            | Self::EmptyPage => true,
-        }
+        !matches!(self, Self::Unavailable | Self::Throttled | Self::NeverArrives | Self::Expired | Self::DiesBefore)
     }
 
     /// Whether the caller gets to see the answer.
@@ -262,17 +250,7 @@ impl Fault {
                 let message = "The security token included in the request is expired";
                 Some(ApiError::new(code, message).with_status(status))
             }
-            Self::NeverArrives
-            | Self::AnswerLost
-            | Self::FailsLater
-            | Self::DiesBefore
-            | Self::DiesAfter
-            | Self::DiesAnswered
-            | Self::LosesJournal
-            | Self::TearsJournal
-            | Self::OutOfDate
-            | Self::Unfamiliar
-            | Self::EmptyPage => None,
+            _ => None,
         }
     }
 }
@@ -411,17 +389,7 @@ impl Fault {
                 Some((500, "InternalError", "Internal error occurred: etcdserver: request timed out"))
             }
             Self::Expired => Some((401, "Unauthorized", "Unauthorized")),
-            Self::NeverArrives
-            | Self::AnswerLost
-            | Self::FailsLater
-            | Self::DiesBefore
-            | Self::DiesAfter
-            | Self::DiesAnswered
-            | Self::LosesJournal
-            | Self::TearsJournal
-            | Self::OutOfDate
-            | Self::Unfamiliar
-            | Self::EmptyPage => None,
+            _ => None,
         }
     }
 }

@@ -28,3 +28,42 @@ impl Foreign {
         self.0.iter().filter(changed).map(told).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::account::Chance;
+    use crate::ec2::ExistingNetwork;
+
+    #[test]
+    fn what_is_changed_or_removed_is_told_and_what_is_made_is_not() {
+        let mut account = Account::new(1);
+        let network = |vpc: &str| ExistingNetwork {
+            vpc: vpc.to_owned(),
+            cidr: "10.0.0.0/16".parse().expect("a network"),
+            tags: BTreeMap::new(),
+            private_subnets: Vec::new(),
+            public_subnets: Vec::new(),
+        };
+        let provide = |account: &mut Account, network: &ExistingNetwork| {
+            let (region, ..) = account.region("us-east-1", Timestamp::UNIX_EPOCH);
+            region.ec2.provide(network, &mut Chance::new(2)).expect("there is room for it");
+        };
+        provide(&mut account, &network("vpc-1"));
+        let (role, service) = ("arn:aws:iam::123456789012:role/theirs", "eks.amazonaws.com");
+        account.iam.provide(role, service, Timestamp::UNIX_EPOCH);
+        let before = Foreign::of(&account);
+        assert_eq!(before.changes(&Foreign::of(&account)), Vec::<String>::new());
+
+        account.iam.provide("arn:aws:iam::123456789012:role/ours", service, Timestamp::UNIX_EPOCH);
+        assert_eq!(before.changes(&Foreign::of(&account)), Vec::<String>::new());
+
+        account.iam.provide(role, "ec2.amazonaws.com", Timestamp::UNIX_EPOCH);
+        account.regions.clear();
+        let told = before.changes(&Foreign::of(&account));
+        assert!(told.contains(&format!("{role} of somebody else was changed")), "{told:?}");
+        assert!(told.contains(&"vpc-1 of somebody else was removed".to_owned()), "{told:?}");
+    }
+}
