@@ -53,6 +53,11 @@ pub(crate) fn call(request: &Request, iam: &mut Iam, chance: &mut Chance, now: T
             described["RoleLastUsed"] = json!({});
             Ok(json!({ "Role": described }))
         }
+        // Roles of instances are none of EKS's, whose nodes get theirs without one that a customer makes.
+        "ListInstanceProfilesForRole" => {
+            iam.role(name)?;
+            Ok(json!({ "InstanceProfiles": [], "IsTruncated": false }))
+        }
         "DeleteRole" => {
             let role = iam.role(name)?;
             if !role.attached.is_empty() || !role.inline.is_empty() {

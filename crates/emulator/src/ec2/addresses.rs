@@ -1,8 +1,8 @@
 //! Elastic addresses.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::ec2::{Call, Kind};
+use crate::ec2::{Call, Kind, describe};
 use crate::error::{Answer, ApiError};
 
 /// How many there may be in a region: <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html>.
@@ -27,6 +27,29 @@ pub(super) fn allocate(call: &mut Call<'_>) -> Answer {
         "PublicIpv4Pool": "amazon",
         "NetworkBorderGroup": region,
     }))
+}
+
+/// Takes an address away from what has it. NAT gateways, the only ones that have any here, give theirs back themselves.
+pub(super) fn disassociate(call: &mut Call<'_>) -> Answer {
+    let association = call.text("AssociationId");
+    if call.ec2.with(Kind::Address, "AssociationId", association).next().is_some() {
+        let message = "You do not have permission to access the specified resource.";
+        return Err(ApiError::new("AuthFailure", message));
+    }
+    let message = format!("The association ID '{association}' does not exist");
+    Err(ApiError::new("InvalidAssociationID.NotFound", message))
+}
+
+/// What is looked up backwards: nothing, for nobody has given an address a name.
+pub(super) fn describe_attributes(call: &mut Call<'_>) -> Answer {
+    let wanted = call.texts("AllocationIds");
+    for id in &wanted {
+        call.ec2.get(Kind::Address, id)?;
+    }
+    let found = call.ec2.all(Kind::Address).filter(|(id, _)| wanted.is_empty() || wanted.contains(&id.as_str()));
+    let found: Vec<Value> =
+        found.map(|(id, address)| json!({ "AllocationId": id, "PublicIp": address.text("PublicIp") })).collect();
+    describe::page(call, "Addresses", &found)
 }
 
 pub(super) fn release(call: &mut Call<'_>) -> Answer {

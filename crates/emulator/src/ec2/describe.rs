@@ -41,6 +41,12 @@ fn filters(kind: Kind) -> &'static [(&'static str, &'static str)] {
             ("route.gateway-id", "Routes.GatewayId"),
         ],
         Kind::SecurityGroup => &[("group-id", "GroupId"), ("group-name", "GroupName"), ("vpc-id", "VpcId")],
+        Kind::NetworkAcl => &[
+            ("network-acl-id", "NetworkAclId"),
+            ("vpc-id", "VpcId"),
+            ("default", "IsDefault"),
+            ("association.subnet-id", "Associations.SubnetId"),
+        ],
         Kind::NetworkInterface => &[
             ("network-interface-id", "NetworkInterfaceId"),
             ("subnet-id", "SubnetId"),

@@ -46,6 +46,7 @@ pub(crate) enum Kind {
     NatGateway,
     RouteTable,
     SecurityGroup,
+    NetworkAcl,
     NetworkInterface,
     LaunchTemplate,
     Instance,
@@ -92,7 +93,7 @@ impl Kind {
         Self::ALL.into_iter().find(is_of)
     }
 
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Vpc,
         Self::Subnet,
         Self::InternetGateway,
@@ -100,6 +101,7 @@ impl Kind {
         Self::NatGateway,
         Self::RouteTable,
         Self::SecurityGroup,
+        Self::NetworkAcl,
         Self::NetworkInterface,
         Self::LaunchTemplate,
         Self::Instance,
@@ -116,6 +118,7 @@ impl Kind {
             Self::NatGateway => ("natgateway", "nat"),
             Self::RouteTable => ("route-table", "rtb"),
             Self::SecurityGroup => ("security-group", "sg"),
+            Self::NetworkAcl => ("network-acl", "acl"),
             Self::NetworkInterface => ("network-interface", "eni"),
             Self::LaunchTemplate => ("launch-template", "lt"),
             Self::Instance => ("instance", "i"),
@@ -133,6 +136,7 @@ impl Kind {
             Self::NatGateway => "NatGatewayId",
             Self::RouteTable => "RouteTableId",
             Self::SecurityGroup => "GroupId",
+            Self::NetworkAcl => "NetworkAclId",
             Self::NetworkInterface => "NetworkInterfaceId",
             Self::LaunchTemplate => "LaunchTemplateId",
             Self::Instance => "InstanceId",
@@ -150,6 +154,7 @@ impl Kind {
             Self::NatGateway => "NatGatewayNotFound",
             Self::RouteTable => "InvalidRouteTableID.NotFound",
             Self::SecurityGroup => "InvalidGroup.NotFound",
+            Self::NetworkAcl => "InvalidNetworkAclID.NotFound",
             Self::NetworkInterface => "InvalidNetworkInterfaceID.NotFound",
             Self::LaunchTemplate => "InvalidLaunchTemplateId.NotFound",
             Self::Instance => "InvalidInstanceID.NotFound",
@@ -367,6 +372,8 @@ fn carry_out(call: &mut Call<'_>) -> Answer {
         "DeleteNatGateway" => gateways::delete_nat_gateway(call),
         "AllocateAddress" => addresses::allocate(call),
         "ReleaseAddress" => addresses::release(call),
+        "DisassociateAddress" => addresses::disassociate(call),
+        "DescribeAddressesAttribute" => addresses::describe_attributes(call),
         "CreateRouteTable" => routes::create_table(call),
         "DeleteRouteTable" => routes::delete_table(call),
         "CreateRoute" => routes::create_route(call),
@@ -393,6 +400,7 @@ fn carry_out(call: &mut Call<'_>) -> Answer {
         "DescribeNatGateways" => describe::describe(call, Kind::NatGateway, "NatGateways", "NatGatewayIds"),
         "DescribeRouteTables" => describe::describe(call, Kind::RouteTable, "RouteTables", "RouteTableIds"),
         "DescribeSecurityGroups" => describe::describe(call, Kind::SecurityGroup, "SecurityGroups", "GroupIds"),
+        "DescribeNetworkAcls" => describe::describe(call, Kind::NetworkAcl, "NetworkAcls", "NetworkAclIds"),
         "DescribeNetworkInterfaces" => {
             describe::describe(call, Kind::NetworkInterface, "NetworkInterfaces", "NetworkInterfaceIds")
         }

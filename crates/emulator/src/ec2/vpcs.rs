@@ -1,4 +1,4 @@
-//! Virtual private clouds. Each has a main route table and a default security group from the beginning.
+//! Virtual private clouds. Each has a main route table, a default security group and a default network ACL from the beginning.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,21 @@ pub(super) fn create(call: &mut Call<'_>) -> Answer {
         "IpPermissionsEgress": [],
     });
     call.add(Kind::SecurityGroup, group, BTreeMap::new());
+    let list = json!({ "OwnerId": ACCOUNT_ID, "VpcId": id, "IsDefault": true, "Associations": [], "Entries": default_entries() });
+    call.add(Kind::NetworkAcl, list, BTreeMap::new());
     Ok(json!({ "Vpc": created }))
+}
+
+/// The rules of a default network ACL: everything may come and go, and what no rule allows may not.
+///
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/default-network-acl.html>
+fn default_entries() -> Value {
+    let rule = |is_egress: bool, number: u32, action: &str| {
+        json!({
+            "CidrBlock": "0.0.0.0/0", "Egress": is_egress, "Protocol": "-1", "RuleAction": action, "RuleNumber": number,
+        })
+    };
+    [true, false].into_iter().flat_map(|egress| [rule(egress, 100, "allow"), rule(egress, 32_767, "deny")]).collect()
 }
 
 pub(super) fn delete(call: &mut Call<'_>) -> Answer {
@@ -70,7 +84,7 @@ pub(super) fn delete(call: &mut Call<'_>) -> Answer {
     {
         return Err(in_use(format!("The vpc '{id}' has dependencies and cannot be deleted.")));
     }
-    for kind in [Kind::RouteTable, Kind::SecurityGroup] {
+    for kind in [Kind::RouteTable, Kind::SecurityGroup, Kind::NetworkAcl] {
         let belonging: Vec<String> = call.ec2.with(kind, "VpcId", &id).map(|(own, _)| own.clone()).collect();
         for own in belonging {
             call.ec2.remove(kind, &own)?;
@@ -81,8 +95,11 @@ pub(super) fn delete(call: &mut Call<'_>) -> Answer {
 }
 
 /// The attributes that are asked for and changed one at a time, with what they are at first.
-const ATTRIBUTES: [(&str, &str, bool); 2] =
-    [("enableDnsSupport", "EnableDnsSupport", true), ("enableDnsHostnames", "EnableDnsHostnames", false)];
+const ATTRIBUTES: [(&str, &str, bool); 3] = [
+    ("enableDnsSupport", "EnableDnsSupport", true),
+    ("enableDnsHostnames", "EnableDnsHostnames", false),
+    ("enableNetworkAddressUsageMetrics", "EnableNetworkAddressUsageMetrics", false),
+];
 
 pub(super) fn describe_attribute(call: &mut Call<'_>) -> Answer {
     let (id, wanted) = (call.text("VpcId"), call.text("Attribute"));
