@@ -109,8 +109,8 @@ struct Filters(Vec<Filter>);
 
 struct Filter {
     place: Place,
-    /// One of these must match the whole text; `*` and `?` stand for any letters.
-    patterns: Vec<Regex>,
+    /// One of these must match.
+    patterns: Vec<Pattern>,
 }
 
 enum Place {
@@ -142,7 +142,7 @@ impl Filter {
             },
         };
         let values = filter["Values"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        let patterns: Vec<Regex> = values.map(pattern).collect();
+        let patterns: Vec<Pattern> = values.map(Pattern::read).collect();
         if patterns.is_empty() {
             return Err(ApiError::new("InvalidParameterValue", format!("The filter '{name}' has no values")));
         }
@@ -171,8 +171,26 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-pub(super) fn pattern(text: &str) -> Regex {
-    let escaped = regex::escape(text).replace(r"\*", ".*").replace(r"\?", ".");
-    // What is escaped can be compiled.
-    Regex::new(&format!("(?s)^{escaped}$")).expect("an escaped text is a pattern")
+/// What a whole text must be like; `*` and `?` stand for any letters.
+pub(super) enum Pattern {
+    Plain(String),
+    Wild(Regex),
+}
+
+impl Pattern {
+    pub(super) fn read(text: &str) -> Self {
+        if !text.contains(['*', '?']) {
+            return Self::Plain(text.to_owned());
+        }
+        let escaped = regex::escape(text).replace(r"\*", ".*").replace(r"\?", ".");
+        // What is escaped can be compiled.
+        Self::Wild(Regex::new(&format!("(?s)^{escaped}$")).expect("an escaped text is a pattern"))
+    }
+
+    pub(super) fn is_match(&self, text: &str) -> bool {
+        match self {
+            Self::Plain(plain) => plain == text,
+            Self::Wild(wild) => wild.is_match(text),
+        }
+    }
 }

@@ -36,12 +36,12 @@ pub(super) fn describe(call: &mut Call<'_>) -> Answer {
             "location" => "Location",
             other => return Err(ApiError::new("InvalidParameterValue", format!("The filter '{other}' is invalid"))),
         };
-        let patterns: Vec<regex::Regex> = filter["Values"]
+        let patterns: Vec<describe::Pattern> = filter["Values"]
             .as_array()
             .into_iter()
             .flatten()
             .filter_map(Value::as_str)
-            .map(describe::pattern)
+            .map(describe::Pattern::read)
             .collect();
         let is_match = |text: &str| patterns.iter().any(|pattern| pattern.is_match(text));
         found.retain(|offering| offering[member].as_str().is_some_and(is_match));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -34,9 +35,9 @@ pub(super) fn owned<'a>(cluster: &'a Kubernetes, owner: &'a Value) -> impl Itera
 }
 
 /// All objects of a kind that stay.
-fn staying(cluster: &Kubernetes, kind: &'static str) -> Vec<(Key, Value)> {
-    let stays = |(_, object): &(&Key, &Value)| object["metadata"].get("deletionTimestamp").is_none();
-    cluster.store.all(kind).filter(stays).map(|(key, object)| (key.clone(), object.clone())).collect()
+fn staying(cluster: &Kubernetes, kind: &'static str) -> Vec<(Key, Arc<Value>)> {
+    let stays = |(_, object): &(&Key, &Arc<Value>)| object["metadata"].get("deletionTimestamp").is_none();
+    cluster.store.shared(kind).filter(stays).map(|(key, object)| (key.clone(), Arc::clone(object))).collect()
 }
 
 fn owner(kind: &str, object: &Value) -> Value {

@@ -46,6 +46,8 @@ pub(crate) struct Kubernetes {
     machines: BTreeMap<String, Machine>,
     /// Since when nothing but daemons runs on a machine.
     idle_since: BTreeMap<String, Timestamp>,
+    /// The version of the store of which the controllers made nothing else.
+    settled: Option<u64>,
     /// When the autoscaler looks next.
     next_look: Option<Timestamp>,
 }
@@ -70,7 +72,7 @@ impl Kubernetes {
     pub(crate) fn new(seed: String, now: Timestamp) -> Self {
         let store = Store::new(seed);
         let (agenda, machines, idle_since) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let mut cluster = Self { store, agenda, planned: 0, machines, idle_since, next_look: None };
+        let mut cluster = Self { store, agenda, planned: 0, machines, idle_since, settled: None, next_look: None };
         for name in NAMESPACES {
             cluster.make(
                 &json!({
@@ -194,7 +196,11 @@ impl Kubernetes {
 
     /// Lets the controllers of Kubernetes do what is to be done at once.
     fn control(&mut self, now: Timestamp, cloud: &mut dyn Cloud) {
-        controllers::work(self, now, cloud);
+        let revision = self.store.revision();
+        if self.settled != Some(revision) {
+            controllers::work(self, now, cloud);
+            self.settled = Some(revision).filter(|revision| *revision == self.store.revision());
+        }
         autoscaler::plan_look(self, now, cloud);
     }
 

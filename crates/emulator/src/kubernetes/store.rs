@@ -1,6 +1,7 @@
 //! Objects with their versions and with who wrote which part of them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -46,7 +47,8 @@ pub(crate) enum Operation {
 
 #[derive(Clone, Debug)]
 struct Stored {
-    object: Value,
+    /// Shared, because controllers look at an object far more often than anybody changes it.
+    object: Arc<Value>,
     owned: BTreeMap<Writer, (Timestamp, Fields)>,
 }
 
@@ -85,11 +87,16 @@ impl Store {
     }
 
     pub(crate) fn get(&self, key: &Key) -> Option<&Value> {
-        self.objects.get(key).map(|stored| &stored.object)
+        self.objects.get(key).map(|stored| &*stored.object)
     }
 
     /// The objects of a kind, by namespace and name.
     pub(crate) fn all(&self, kind: &'static str) -> impl Iterator<Item = (&Key, &Value)> {
+        self.shared(kind).map(|(key, object)| (key, &**object))
+    }
+
+    /// The same, for whoever keeps them while others change.
+    pub(crate) fn shared(&self, kind: &'static str) -> impl Iterator<Item = (&Key, &Arc<Value>)> {
         let first = Key::new(kind, "", "");
         let of_kind = move |(key, _): &(&Key, &Stored)| key.kind == kind;
         self.objects.range(first..).take_while(of_kind).map(|(key, stored)| (key, &stored.object))
@@ -115,7 +122,7 @@ impl Store {
         if has_generations(key.kind) {
             object["metadata"]["generation"] = json!(1);
         }
-        let stored = Stored { object, owned: BTreeMap::from([(writer, (now, applied))]) };
+        let stored = Stored { object: Arc::new(object), owned: BTreeMap::from([(writer, (now, applied))]) };
         self.objects.insert(key.clone(), stored);
         self.revise(key)
     }
@@ -135,7 +142,7 @@ impl Store {
             }
         }
         fields::drop_empty_maps(&mut object);
-        if object == stored.object {
+        if object == *stored.object {
             return object;
         }
         let (before, after) = (applicable(&stored.object), applicable(&object));
@@ -184,7 +191,7 @@ impl Store {
         if let Some((other, path)) = conflicts.first() {
             return Err(Refusal::apply_conflict(conflicts.len(), other, &path.join(".").replace("f:", "")));
         }
-        let mut object = stored.object.clone();
+        let mut object = Value::clone(&stored.object);
         fields::merge("", &mut object, &wanted);
         let before = stored.owned.get(&writer).map(|(_, fields)| fields.clone()).unwrap_or_default();
         for path in before.difference(&applied) {
@@ -194,9 +201,9 @@ impl Store {
             }
         }
         fields::drop_empty_maps(&mut object);
-        let is_same = object == stored.object && before == applied;
+        let is_same = object == *stored.object && before == applied;
         if is_same {
-            return Ok(stored.object.clone());
+            return Ok(Value::clone(&stored.object));
         }
         stored.owned.insert(writer, (now, applied));
         Ok(self.change(key, object))
@@ -204,29 +211,26 @@ impl Store {
 
     /// What a controller of Kubernetes itself writes.
     pub(crate) fn control(&mut self, key: &Key, change: impl FnOnce(&mut Value)) {
-        let Some(stored) = self.objects.get(key) else { return };
-        let mut object = stored.object.clone();
+        let Some(stored) = self.objects.get_mut(key) else { return };
+        let mut object = Value::clone(&stored.object);
         change(&mut object);
-        if object != stored.object {
-            self.change(key, object);
+        if object != *stored.object {
+            self.revision += 1;
+            // Controllers own no fields here, so who owns what stays as it is.
+            object["metadata"]["resourceVersion"] = json!((self.revision + 1).to_string());
+            stored.set(key, object);
         }
     }
 
     pub(crate) fn remove(&mut self, key: &Key) -> Option<Value> {
         let stored = self.objects.remove(key)?;
         self.revision += 1;
-        Some(stored.object)
+        Some(Arc::unwrap_or_clone(stored.object))
     }
 
     fn change(&mut self, key: &Key, object: Value) -> Value {
         let Some(stored) = self.objects.get_mut(key) else { return Value::Null };
-        if has_generations(key.kind) && object.get("spec") != stored.object.get("spec") {
-            let generation = stored.object["metadata"]["generation"].as_u64().unwrap_or_default() + 1;
-            stored.object = object;
-            stored.object["metadata"]["generation"] = json!(generation);
-        } else {
-            stored.object = object;
-        }
+        stored.set(key, object);
         self.revise(key)
     }
 
@@ -249,9 +253,22 @@ impl Store {
                 "fieldsType": "FieldsV1", "fieldsV1": fields::written(fields),
             })
         });
-        stored.object["metadata"]["managedFields"] = entries.collect();
-        stored.object["metadata"]["resourceVersion"] = json!(version);
-        stored.object.clone()
+        let entries = entries.collect();
+        let object = Arc::make_mut(&mut stored.object);
+        object["metadata"]["managedFields"] = entries;
+        object["metadata"]["resourceVersion"] = json!(version);
+        object.clone()
+    }
+}
+
+impl Stored {
+    /// Takes a new form of the object, of the next generation when it is wanted otherwise.
+    fn set(&mut self, key: &Key, mut object: Value) {
+        if has_generations(key.kind) && object.get("spec") != self.object.get("spec") {
+            let generation = self.object["metadata"]["generation"].as_u64().unwrap_or_default() + 1;
+            object["metadata"]["generation"] = json!(generation);
+        }
+        self.object = Arc::new(object);
     }
 }
 
