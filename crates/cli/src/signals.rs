@@ -40,6 +40,7 @@ impl Signals {
         {
             let [interrupt, terminate, hangup] = &mut self.sources;
             tokio::select! {
+                biased;
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
                 _ = hangup.recv() => {}
@@ -55,6 +56,7 @@ impl Signals {
     /// Does something that changes nothing and can simply be dropped.
     pub(crate) async fn or_stop<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Failure> {
         tokio::select! {
+            biased;
             done = work => Ok(done),
             () = self.next() => Err(Failure::Interrupted),
         }
@@ -67,11 +69,13 @@ impl Signals {
         let mut work = pin!(work);
         for _ in 0..TOLD_MAX {
             tokio::select! {
+                biased;
                 done = &mut work => return Ok(done),
                 () = self.next() => trigger.fire(),
             }
         }
         tokio::select! {
+            biased;
             done = work => Ok(done),
             () = self.next() => Err(Failure::Abandoned),
         }

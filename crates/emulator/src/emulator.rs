@@ -200,7 +200,7 @@ impl Emulator {
         let (now, mutates) = ((self.time)(), faults::mutates(operation));
         let (fault, remembers) = {
             let mut faults = lock(&self.faults);
-            let fault = faults.note(format!("{}:{operation}", request.service), mutates)?;
+            let fault = faults.note(format!("{}:{operation}", request.service), mutates, now)?;
             (fault, mutates && faults.need_history())
         };
         if remembers {
@@ -259,7 +259,7 @@ impl Emulator {
         let token = header("authorization");
         let token = token.strip_prefix("Bearer ").unwrap_or_default();
         let (name, mutates) = request.call();
-        let fault = lock(&self.faults).note(format!("kubernetes:{name}"), mutates)?;
+        let fault = lock(&self.faults).note(format!("kubernetes:{name}"), mutates, now)?;
         let carried_out = fault.is_none_or(Fault::commits).then(|| {
             let (region, _, chance) = account.region(&region, now);
             let answered = inside::answer(region, chance, &cluster, token, request, now);

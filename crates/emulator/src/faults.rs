@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
+
 use crate::error::ApiError;
 use crate::kubernetes;
 use crate::model::{SERVICES, ShapeKind};
@@ -102,6 +104,8 @@ pub struct Call {
     pub name: String,
     /// Whether it changes anything.
     pub mutates: bool,
+    /// When it came, in the time of the emulated cloud.
+    pub time: Timestamp,
 }
 
 /// The calls so far, and what is to go wrong with later ones.
@@ -401,17 +405,17 @@ impl Faults {
     }
 
     /// Notes a call, and says what goes wrong with it; [`Err`] when the caller has died meanwhile.
-    pub(crate) fn note(&mut self, name: String, mutates: bool) -> Result<Option<Fault>, Died> {
+    pub(crate) fn note(&mut self, name: String, mutates: bool, time: Timestamp) -> Result<Option<Fault>, Died> {
         if std::mem::take(&mut self.is_doomed) {
             return Err(Died(Fault::DiesAnswered));
         }
-        let fault = self.find(name, mutates);
+        let fault = self.find(name, mutates, time);
         self.is_doomed = fault == Some(Fault::DiesAnswered);
         Ok(fault)
     }
 
-    fn find(&mut self, name: String, mutates: bool) -> Option<Fault> {
-        self.calls.push(Call { name: name.clone(), mutates });
+    fn find(&mut self, name: String, mutates: bool, time: Timestamp) -> Option<Fault> {
+        self.calls.push(Call { name: name.clone(), mutates, time });
         let count = self.of_operation.entry(name.clone()).or_default();
         let place = Place::Operation { name, number: *count };
         *count += 1;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use howso_infra_core::latency::{Latency, PollBounds};
 use howso_infra_core::{ErrorKind, Finding, Severity};
 use howso_infra_kubernetes::{Canary, CanaryState, KubernetesBackend, Landing, Replica};
 
@@ -16,7 +17,11 @@ const APPEARED_WITHIN: Duration = Duration::from_mins(15);
 /// How long nothing may happen before it counts as nothing: an autoscaler looks every ten seconds.
 const QUIET_FOR: Duration = Duration::from_secs(30);
 
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// What a node needs to run a canary, whose image may have to be fetched.
+const PLACED: Latency = Latency::new(5.0, 0.6);
+
+/// What a node takes to appear and to run a canary: the autoscaler looks, the machine boots, the node becomes ready.
+const APPEARED: Latency = Latency::new(90.0, 0.35);
 
 /// Whether workers may be made to appear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,10 +46,10 @@ impl Session {
                 "not tried, because there is no worker node",
                 Some("say --scale to let one appear"),
             )),
-            Scaling::AsIs => findings.push(self.worker(backend, image, workers, PLACED_WITHIN).await?),
+            Scaling::AsIs => findings.push(self.worker(backend, image, workers, (PLACED, PLACED_WITHIN)).await?),
             Scaling::FromPresent => {
                 findings.push(self.core_without_room(backend, image, workers).await?);
-                findings.push(self.worker(backend, image, workers, APPEARED_WITHIN).await?);
+                findings.push(self.worker(backend, image, workers, (APPEARED, APPEARED_WITHIN)).await?);
             }
         }
         Ok(findings)
@@ -68,7 +73,7 @@ impl Session {
         }
         let mut landed = Vec::new();
         for canary in replicas {
-            match self.landed(backend, canary, PLACED_WITHIN).await? {
+            match self.landed(backend, canary, PLACED, PLACED_WITHIN).await? {
                 Ok((landing, _)) if landing.is_core && !landing.is_worker => landed.push(landing.node),
                 Ok((landing, _)) => {
                     return Ok(finding(
@@ -103,11 +108,11 @@ impl Session {
         backend: &KubernetesBackend,
         image: &str,
         workers: usize,
-        limit: Duration,
+        (latency, limit): (Latency, Duration),
     ) -> Result<Finding, Error> {
         let canary = Canary::Worker;
         self.reading(async || backend.plant(canary, image).await).await?;
-        Ok(match self.landed(backend, canary, limit).await? {
+        Ok(match self.landed(backend, canary, latency, limit).await? {
             Ok((landing, elapsed)) if landing.is_worker && !landing.is_core => {
                 let seconds = elapsed.as_secs();
                 let from = if workers == 0 { ", from no worker node" } else { "" };
@@ -135,41 +140,47 @@ impl Session {
     ) -> Result<Finding, Error> {
         let canary = Canary::CoreTooLarge;
         self.reading(async || backend.plant(canary, image).await).await?;
-        let landed = self.landed(backend, canary, QUIET_FOR).await?;
+        self.clock.sleep(QUIET_FOR).await;
+        let state = self.reading(async || backend.canary_state(canary).await).await?;
         let now = self.reading(async || backend.worker_nodes().await).await?;
         self.reading(async || backend.uproot(canary).await).await?;
         let seconds = QUIET_FOR.as_secs();
-        Ok(match landed {
-            Err(_) if now <= workers => {
+        Ok(match state {
+            CanaryState::Waiting(_) if now <= workers => {
                 finding(Severity::Good, canary, format!("waits, and made no worker appear within {seconds} s"), None)
             }
-            Err(_) => finding(
+            CanaryState::Waiting(_) => finding(
                 Severity::Blocking,
                 canary,
                 "made a worker node appear",
                 Some("the autoscaler must know the taint of workers: it is part of the pool's template"),
             ),
-            Ok((landing, _)) => {
+            CanaryState::Running(landing) => {
                 finding(Severity::Blocking, canary, format!("runs on {}, which has no room for it", landing.node), None)
             }
         })
     }
 
-    /// Where a canary lands and after what time, or why it does not within `limit`.
+    /// Where a canary lands and after what time, usually that of the model, or why it does not within `limit`.
     async fn landed(
         &self,
         backend: &KubernetesBackend,
         canary: Canary,
+        latency: Latency,
         limit: Duration,
     ) -> Result<Result<(Landing, Duration), String>, Error> {
         let begin = self.clock.now();
+        let bounds = PollBounds { min: self.spec.engine.poll_interval_min, max: self.spec.engine.poll_interval_max };
         loop {
             let state = self.reading(async || backend.canary_state(canary).await).await?;
             let elapsed = self.clock.now().since(begin);
             match state {
                 CanaryState::Running(landing) => return Ok(Ok((landing, elapsed))),
                 CanaryState::Waiting(why) if elapsed >= limit => return Ok(Err(why)),
-                CanaryState::Waiting(_) => self.clock.sleep(LOOK_EVERY).await,
+                CanaryState::Waiting(_) => {
+                    let pause = latency.poll_interval(elapsed, bounds).min(limit.saturating_sub(elapsed));
+                    self.clock.sleep(pause).await;
+                }
             }
         }
     }

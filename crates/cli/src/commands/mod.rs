@@ -106,11 +106,16 @@ fn block_on<W>(work: W) -> Result<(), Failure>
 where
     W: AsyncFnOnce(&mut Signals) -> Result<(), Failure>,
 {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
-    let result = runtime.block_on(async {
+    // The outside is looked at when nothing inside can go on, and not after so many steps: then the same rehearsal is the same to
+    // the byte, however long anything takes on another thread.
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().event_interval(u32::MAX).global_queue_interval(u32::MAX);
+    let runtime = runtime.build().map_err(Failure::Runtime)?;
+    // Without a budget, for what waits because one is used up goes on in another order.
+    let result = runtime.block_on(tokio::task::unconstrained(async {
         let mut signals = Signals::listen().map_err(Failure::Runtime)?;
         work(&mut signals).await
-    });
+    }));
     // A question that nobody answered must not keep the process alive.
     runtime.shutdown_background();
     result

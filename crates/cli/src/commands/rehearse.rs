@@ -134,16 +134,17 @@ async fn rehearse(
     let done = loop {
         let again = repetitions < REPETITIONS_MAX && !faults.is_empty();
         tokio::select! {
+            biased;
+            fault = rehearsal.emulator().death() => {
+                context.console.note("rehearsal: the program has died");
+                deadly = Some(fault);
+            }
             done = perform(&stage, signals, arguments.command, arguments.until, &spec) => match done {
                 Err(failure) if again && is_resumable(&failure) => {
                     context.console.failure(&FailureReport { failure: &failure, resume: None });
                 }
                 done => break done,
             },
-            fault = rehearsal.emulator().death() => {
-                context.console.note("rehearsal: the program has died");
-                deadly = Some(fault);
-            }
         }
         rehearsal.bury().await.map_err(Failure::Runtime)?;
         match deadly.take() {

@@ -57,4 +57,8 @@ pub trait Clock: Send + Sync {
     /// Pauses the work of a holder: the emulated cloud's answer, a client's own pause. Virtual time may go on although the
     /// caller, or somebody who waits for it, holds the clock. Call it only while one of them does.
     async fn sleep(&self, duration: Duration);
+
+    /// To be called like [`Clock::sleep`] after work that another thread has done, which takes its own real time: in virtual time
+    /// it ends after everything else that is under way at this moment, and so always at the same point. Real time does not wait.
+    async fn settle(&self) {}
 }

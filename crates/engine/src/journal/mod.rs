@@ -183,7 +183,10 @@ impl Journal {
         let text: String = entries.iter().map(Entry::to_line).collect();
         match &mut self.store {
             Store::File(_) if text.is_empty() => {}
-            Store::File(store) => store.append(text).await?,
+            Store::File(store) => {
+                store.append(text).await?;
+                self.clock.settle().await;
+            }
             #[cfg(feature = "bucket")]
             Store::Bucket(store) => store.append(&text).await?,
         }

@@ -20,11 +20,16 @@ use crate::view::{Console, Report};
 /// The greatest number of faults in one run.
 const FAULTS_MAX: usize = 3;
 
+/// Of so many seeds one is rehearsed twice, and must be the same to the call.
+const ONE_OF_SEEDS: u64 = 100;
+
 /// One run of many.
 struct Run {
     seed: u64,
     faults: Vec<PlannedFault>,
     performance: Result<Performance, Failure>,
+    /// In what it was otherwise when it was rehearsed again.
+    difference: Option<String>,
 }
 
 impl Run {
@@ -32,6 +37,27 @@ impl Run {
         let done = self.performance.as_ref().map_or_else(Some, |performance| performance.done.as_ref().err());
         matches!(done, Some(Failure::Interrupted | Failure::Abandoned))
     }
+
+    /// Notes in what it was otherwise when it was rehearsed again.
+    fn compare(&mut self, again: &Result<Performance, Failure>) {
+        self.difference = match (&self.performance, again) {
+            (Ok(one), Ok(other)) => difference(one, other),
+            (Err(_), Err(_)) => None,
+            (Ok(_), Err(failure)) | (Err(failure), Ok(_)) => Some(failure.to_string()),
+        };
+    }
+}
+
+/// In what two rehearsals of the same differ.
+fn difference(one: &Performance, other: &Performance) -> Option<String> {
+    let name = |call: Option<&Call>| {
+        call.map_or_else(|| "nothing".to_owned(), |call| format!("{} at {}", call.name, call.time))
+    };
+    let count = one.calls.len().max(other.calls.len());
+    let (number, first, second) = (0..count)
+        .map(|number| (number, one.calls.get(number), other.calls.get(number)))
+        .find(|(_, first, second)| first != second)?;
+    Some(format!("call {number} is {} the first time and {} the second", name(first), name(second)))
 }
 
 /// What a thread has found. Its panic is that of everybody: a run that is lost would count as one without a violation.
@@ -56,11 +82,15 @@ pub(super) async fn run(
     calm.done?;
     let expected = Expected { there: calm.there };
     let next = AtomicUsize::new(0);
+    let is_compared = faults.sweeps.is_empty();
     let work = || {
         let mut runs = Vec::new();
         while let Some((seed, faults)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
             let performance = perform(&silent, play, *seed, faults);
-            let run = Run { seed: *seed, faults: faults.clone(), performance };
+            let mut run = Run { seed: *seed, faults: faults.clone(), performance, difference: None };
+            if is_compared && seed.is_multiple_of(ONE_OF_SEEDS) && !run.is_interrupted() {
+                run.compare(&perform(&silent, play, *seed, faults));
+            }
             // Whoever interrupts wants an end to all of them.
             if run.is_interrupted() {
                 next.store(cases.len(), Ordering::Relaxed);
@@ -176,6 +206,9 @@ impl Expected {
             Err(failure) => return Some(format!("it could not be rehearsed: {failure}")),
         };
         let again = counted(performance.repetitions, "repetition", "repetitions");
+        if let Some(difference) = &run.difference {
+            return Some(format!("not the same when it is rehearsed again: {difference}"));
+        }
         match &performance.done {
             _ if !performance.trespasses.is_empty() => Some(performance.trespasses.join(", ")),
             Err(failure) => Some(format!("after {again}: {failure}")),
@@ -193,8 +226,12 @@ impl Expected {
         for fault in &run.faults {
             let fewer: Vec<PlannedFault> = faults.iter().filter(|kept| *kept != fault).cloned().collect();
             let performance = perform(context, play, run.seed, &fewer);
-            if self.violation(&Run { seed: run.seed, faults: fewer.clone(), performance }).is_some() {
-                faults = fewer;
+            let mut fewer = Run { seed: run.seed, faults: fewer, performance, difference: None };
+            if run.difference.is_some() {
+                fewer.compare(&perform(context, play, run.seed, &fewer.faults));
+            }
+            if self.violation(&fewer).is_some() {
+                faults = fewer.faults;
             }
         }
         faults
@@ -303,6 +340,8 @@ impl Report for RunsReport<'_> {
 mod tests {
     use std::time::Duration;
 
+    use jiff::Timestamp;
+
     use super::*;
 
     fn expected() -> Expected {
@@ -313,7 +352,7 @@ mod tests {
         let there = BTreeMap::from([("vpc", vpcs)]);
         let (calls, trespasses) = (Vec::new(), Vec::new());
         let performance = Performance { done, passed: Duration::ZERO, calls, repetitions, there, trespasses };
-        Run { seed: 1, faults: Vec::new(), performance: Ok(performance) }
+        Run { seed: 1, faults: Vec::new(), performance: Ok(performance), difference: None }
     }
 
     #[test]
@@ -336,8 +375,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_the_same_again_is_a_violation() {
+        let at = |second| {
+            let time = Timestamp::constant(second, 0);
+            let run = run(Ok(()), 0, 1);
+            let calls = vec![Call { name: "a:Get".to_owned(), mutates: false, time }];
+            Run { performance: run.performance.map(|performance| Performance { calls, ..performance }), ..run }
+        };
+        let mut same = at(1);
+        same.compare(&at(1).performance);
+        assert_eq!(expected().violation(&same), None);
+        let mut other = at(1);
+        other.compare(&at(2).performance);
+        assert!(
+            expected().violation(&other).is_some_and(|found| found.contains("call 0 is a:Get at 1970-01-01T00:00:01Z"))
+        );
+    }
+
+    #[test]
     fn reads_are_swept_at_their_first_and_last() {
-        let call = |name: &str, mutates| Call { name: name.to_owned(), mutates };
+        let call = |name: &str, mutates| Call { name: name.to_owned(), mutates, time: Timestamp::UNIX_EPOCH };
         let calls = [
             call("a:Get", false),
             call("a:Get", false),
