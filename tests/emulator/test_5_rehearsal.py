@@ -72,6 +72,7 @@ def test_whoever_goes_on_after_a_death_ends_where_others_do(rehearse) -> None:
     [
         (("up", "--fault", "meteor@3"), "`meteor` is no fault"),
         (("up", "--fault", "throttled"), "does not say with which call"),
+        (("up", "--fault", "throttled@0%"), "does not say with which call"),
         (("up", "--fault", "throttled@ec2:CreateVcp"), "no operation `CreateVcp` of ec2"),
         (("up", "--fault", "throttled@kubernetes:patch/nonsense"), "no call `patch/nonsense`"),
         (("up", "--provider", "k3d"), "k3d"),
@@ -111,11 +112,29 @@ def test_the_list_of_faults_is_complete(rehearse) -> None:
     assert [fault["name"] for fault in json.loads(catalogue)["faults"]] == FAULTS
 
 
+# What is rehearsed, and more than how many calls change something: making, removing, and changing to a newer Kubernetes.
+COMMANDS = {
+    "up": (["up"], 60),
+    "down": (["down"], 35),
+    "upgrade": (["up", "--from", "kubernetes.version=1.32", "--set", "kubernetes.version=1.33"], 5),
+}
+
+
+def test_an_upgrade_is_rehearsed_from_the_former_version(rehearse) -> None:
+    upgrade, _ = COMMANDS["upgrade"]
+    told = events(rehearse(*upgrade, "--profile", "small", "--output", "json").stdout)
+    plans = [event for event in told if event["type"] == "plan"]
+    assert [plan["create"] > 30 for plan in plans] == [True, False]
+    assert plans[1]["change"] >= 2 and plans[1]["remove"] == 0
+    assert "eks:CreateCluster" not in told[-1]["operations"] and told[-1]["operations"]["eks:UpdateClusterVersion"] == 1
+
+
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in ["fails-later", *OF_READS]])
-@pytest.mark.parametrize("command", ["up", "down"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_fault_at_every_call_that_changes_something(rehearse, command: str, fault: str) -> None:
-    told = table(rehearse(command, "--profile", "small", "--fault", f"{fault}@every", "--output", "json").stdout)
-    assert told["runs"] > {"up": 60, "down": 35}[command]
+    arguments, more_than = COMMANDS[command]
+    told = table(rehearse(*arguments, "--profile", "small", "--fault", f"{fault}@every", "--output", "json").stdout)
+    assert told["runs"] > more_than
     if fault.startswith("dies") or fault.endswith("-journal"):
         # After the last answer there is no next call at which the program could be found dead.
         assert told["done_by_repetitions"].get("0", 0) <= (fault == "dies-answered")
@@ -128,9 +147,38 @@ def test_whatever_fails_later_is_made_again(rehearse) -> None:
 
 
 @pytest.mark.parametrize("fault", ["unavailable", "throttled", "answer-lost", "expired", "dies-before", *OF_READS])
-@pytest.mark.parametrize("command", ["up", "down"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_fault_at_reads_of_every_operation(rehearse, command: str, fault: str) -> None:
-    table(rehearse(command, "--profile", "small", "--fault", f"{fault}@every-kind-of-read", "--output", "json").stdout)
+    arguments, _ = COMMANDS[command]
+    table(rehearse(*arguments, "--profile", "small", "--fault", f"{fault}@every-kind-of-read", "--output", "json").stdout)
+
+
+# How many times the shortest possible time the steps may take, for the median and for 95 of 100 (latency facts, C6).
+LIMITS = {"up": (1.015, 1.04), "down": (1.05, 1.05)}
+
+
+@pytest.mark.parametrize("profile", ["small", "large"])
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_the_steps_take_hardly_longer_than_the_cloud_itself(rehearse, command: str, profile: str) -> None:
+    told = table(rehearse(command, "--profile", profile, "--fault", "none", "--runs", "40", "--output", "json").stdout)
+    own, walker, waves = (told["times_the_shortest"][name] for name in ("own", "ten_at_a_time", "in_waves"))
+    assert 1 <= own["p50"] <= LIMITS[command][0] and own["p95"] <= LIMITS[command][1], own
+    assert own["p50"] < waves["p50"] and walker["p50"] < waves["p50"]
+    # A removal is two long steps one after the other, where it hardly matters who takes them.
+    assert command == "down" or own["p50"] < walker["p50"]
+
+
+def test_throttling_makes_the_steps_hardly_longer(rehearse) -> None:
+    told = table(rehearse("up", "--profile", "large", "--fault", "throttled@5%", "--runs", "40", "--output", "json").stdout)
+    assert told["times_the_shortest"]["own"]["p95"] <= 1.10
+    # It was throttled, and asked again.
+    assert told["calls"]["p50"] > 1.04 * table(rehearse("up", "--profile", "large", "--fault", "none", "--runs", "2", "--output", "json").stdout)["calls"]["p50"]
+
+
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_pairs_of_faults_at_any_two_calls(rehearse, command: str) -> None:
+    told = table(rehearse(command, "--profile", "small", *["--fault", "random"] * 2, "--runs", "60", "--output", "json").stdout)
+    assert told["runs"] == 60
 
 
 @pytest.mark.parametrize(("command", "profile"), [("up", "small"), ("down", "large")])

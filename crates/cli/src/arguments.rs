@@ -389,7 +389,8 @@ pub(crate) struct RehearseArguments {
     /// Let something go wrong, for example answer-lost@12; may be repeated. `list` explains what there is
     ///
     /// When the command fails because of it, the same command is given again, at most three times. answer-lost@every lets it go
-    /// wrong at each call in turn, in as many rehearsals, and prints a table like --runs.
+    /// wrong at each call in turn, in as many rehearsals, and prints a table like --runs. With --runs, `none` lets nothing go wrong and
+    /// `random` draws one for each seed, at any call; said twice it draws two.
     #[arg(long, value_name = "FAULT", value_hint = ValueHint::Other)]
     pub(crate) fault: Vec<String>,
     /// What names and durations are drawn from: the same for the same
@@ -407,6 +408,11 @@ pub(crate) struct RehearseArguments {
     /// anything real is tried.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) policy: Vec<Utf8PathBuf>,
+    /// Begin with a cluster that was made with this setting; may be repeated
+    ///
+    /// For example `--from kubernetes.version=1.33` to rehearse an upgrade. Nothing goes wrong while it is made.
+    #[arg(long, value_name = "KEY=VALUE", value_hint = ValueHint::Other)]
+    pub(crate) from: Vec<String>,
     /// How far to go [default: as far as can be rehearsed]
     #[arg(long, value_name = "STAGE", value_enum)]
     pub(crate) until: Option<Stage>,
@@ -419,9 +425,9 @@ pub(crate) struct RehearseArguments {
 #[cfg(feature = "eks")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Rehearsed {
-    /// Show what `up` would do on an empty account
+    /// Show what `up` would do, on an empty account or --from another cluster
     Plan,
-    /// Create the cluster on an empty account
+    /// Create the cluster, on an empty account or --from another cluster
     Up,
     /// Create the cluster, then remove it
     Down,

@@ -14,6 +14,7 @@ use crate::ec2::Ec2;
 use crate::eks::Eks;
 use crate::error::ApiError;
 use crate::iam::Iam;
+use crate::transitions::{Transition, Transitions};
 use crate::wire::Request;
 
 /// The number of the account.
@@ -32,6 +33,7 @@ pub(crate) struct Account {
     pub(crate) regions: BTreeMap<String, Region>,
     /// Where the APIs of clusters are.
     pub(crate) kubernetes: KubernetesServer,
+    transitions: Transitions,
     /// What it was like before each change, as far as anybody wants to know.
     past: Vec<(Timestamp, Self)>,
 }
@@ -64,6 +66,7 @@ impl Account {
             permissions: Permissions::default(),
             regions: BTreeMap::new(),
             kubernetes,
+            transitions: Transitions::default(),
             past: Vec::new(),
         }
     }
@@ -81,6 +84,18 @@ impl Account {
         counted.insert("role", self.iam.count());
         counted.retain(|_, count| *count > 0);
         counted
+    }
+
+    /// Notes what takes a while from `now` on.
+    pub(crate) fn note_transitions(&mut self, now: Timestamp) {
+        let regions = self.regions.values();
+        let changing = regions.flat_map(|region| region.ec2.changing().chain(region.eks.changing()));
+        self.transitions.note(changing, now);
+    }
+
+    /// What took a while so far.
+    pub(crate) fn transitions(&self) -> Vec<Transition> {
+        self.transitions.all()
     }
 
     /// Remembers what it is like before something changes at `now`.

@@ -23,6 +23,7 @@ use crate::faults::{self, Call, Died, Fault, Faults, OUT_OF_DATE_SECS, PlannedFa
 use crate::foreign::Foreign;
 use crate::kubernetes;
 use crate::server::TlsListener;
+use crate::transitions::Transition;
 use crate::wire::{self, Misunderstood, Request, Words};
 use crate::{autoscaling, ec2, eks, iam, quotas, sts};
 
@@ -47,7 +48,7 @@ impl Emulator {
         Self {
             time: Arc::new(time),
             account,
-            faults: Arc::default(),
+            faults: Arc::new(Mutex::new(Faults::new(seed))),
             death: Arc::default(),
             deadly: Arc::default(),
             foreign: Arc::default(),
@@ -102,6 +103,11 @@ impl Emulator {
     /// The calls so far, in the order in which they came.
     pub fn calls(&self) -> Vec<Call> {
         lock(&self.faults).calls().to_vec()
+    }
+
+    /// What took a while so far.
+    pub fn transitions(&self) -> Vec<Transition> {
+        lock(&self.account).transitions()
     }
 
     /// How many objects there are of each kind that a customer makes, now.
@@ -200,7 +206,7 @@ impl Emulator {
         let (now, mutates) = ((self.time)(), faults::mutates(operation));
         let (fault, remembers) = {
             let mut faults = lock(&self.faults);
-            let fault = faults.note(format!("{}:{operation}", request.service), mutates, now)?;
+            let fault = faults.note(&format!("{}:{operation}", request.service), mutates, now)?;
             (fault, mutates && faults.need_history())
         };
         if remembers {
@@ -224,6 +230,9 @@ impl Emulator {
         if fault == Some(Fault::FailsLater) && request.service == "eks" {
             let (region, _, chance) = account.region(&request.region, now);
             eks::fail_later(&request, region, chance, now);
+        }
+        if mutates {
+            account.note_transitions(now);
         }
         outcome(fault, carried_out, |fault| fault.says(request.service).map(failure))
     }
@@ -259,7 +268,7 @@ impl Emulator {
         let token = header("authorization");
         let token = token.strip_prefix("Bearer ").unwrap_or_default();
         let (name, mutates) = request.call();
-        let fault = lock(&self.faults).note(format!("kubernetes:{name}"), mutates, now)?;
+        let fault = lock(&self.faults).note(&format!("kubernetes:{name}"), mutates, now)?;
         let carried_out = fault.is_none_or(Fault::commits).then(|| {
             let (region, _, chance) = account.region(&region, now);
             let answered = inside::answer(region, chance, &cluster, token, request, now);

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
+use crate::account::Chance;
 use crate::error::ApiError;
 use crate::kubernetes;
 use crate::model::{SERVICES, ShapeKind};
@@ -72,10 +73,13 @@ pub enum Place {
         /// The number.
         number: usize,
     },
+    /// So many calls of a hundred, drawn from the seed.
+    Share(u8),
 }
 
-/// Something that goes wrong with one call. As text: `answer-lost@12` is the twelfth call that changes something,
-/// `throttled@eks:DescribeCluster` the first call of an operation and `throttled@eks:DescribeCluster#3` the third.
+/// Something that goes wrong with a call. As text: `answer-lost@12` is the twelfth call that changes something,
+/// `throttled@eks:DescribeCluster` the first call of an operation and `throttled@eks:DescribeCluster#3` the third; `throttled@5%` are
+/// five calls of a hundred.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PlannedFault {
     /// What goes wrong.
@@ -109,12 +113,15 @@ pub struct Call {
 }
 
 /// The calls so far, and what is to go wrong with later ones.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Faults {
+    /// Says which calls belong to a share.
+    chance: Chance,
     calls: Vec<Call>,
     mutating: usize,
     of_operation: BTreeMap<String, usize>,
     planned: BTreeMap<Place, Fault>,
+    shares: Vec<(u8, Fault)>,
     /// Whether the caller dies before its next call.
     is_doomed: bool,
 }
@@ -264,6 +271,7 @@ impl PlannedFault {
     #[must_use]
     pub fn after(self, calls: &[Call]) -> Self {
         let place = match self.place {
+            Place::Share(percent) => Place::Share(percent),
             Place::MutatingCall(number) => {
                 Place::MutatingCall(number + calls.iter().filter(|call| call.mutates).count())
             }
@@ -281,6 +289,7 @@ impl fmt::Display for PlannedFault {
         let fault = self.fault.name();
         match &self.place {
             Place::MutatingCall(number) => write!(formatter, "{fault}@{}", number + 1),
+            Place::Share(percent) => write!(formatter, "{fault}@{percent}%"),
             Place::Operation { name, number } => write!(formatter, "{fault}@{name}#{}", number + 1),
         }
     }
@@ -304,7 +313,7 @@ impl FromStr for PlannedFault {
             UnknownFault {
             message: format!("`{text}` does not say with which call"),
             accepted: "answer-lost@12 (the call that changes something of this number), answer-lost@ec2:CreateVpc (the first of an \
-                       operation) and answer-lost@ec2:CreateVpc#2"
+                       operation), answer-lost@ec2:CreateVpc#2 and throttled@5% (of all calls, 1 to 100)"
                 .to_owned(),
         }
         };
@@ -316,6 +325,10 @@ impl FromStr for PlannedFault {
                 return Err(misplaced(fault, place));
             }
             return Ok(Self { fault, place: Place::MutatingCall(number) });
+        }
+        if let Some(percent) = place.strip_suffix('%') {
+            let percent = percent.parse().ok().filter(|percent| (1..=100).contains(percent)).ok_or_else(form)?;
+            return Ok(Self { fault, place: Place::Share(percent) });
         }
         let (name, number) = place.split_once('#').unwrap_or((place, "1"));
         let (service, operation) = name.split_once(':').ok_or_else(form)?;
@@ -399,13 +412,22 @@ impl Fault {
 }
 
 impl Faults {
+    pub(crate) fn new(seed: u64) -> Self {
+        let (calls, of_operation) = (Vec::new(), BTreeMap::new());
+        let (planned, shares) = (BTreeMap::new(), Vec::new());
+        Self { chance: Chance::new(seed), calls, mutating: 0, of_operation, planned, shares, is_doomed: false }
+    }
+
     /// Lets something go wrong.
     pub(crate) fn plan(&mut self, PlannedFault { fault, place }: PlannedFault) {
-        self.planned.insert(place, fault);
+        match place {
+            Place::Share(percent) => self.shares.push((percent, fault)),
+            place => drop(self.planned.insert(place, fault)),
+        }
     }
 
     /// Notes a call, and says what goes wrong with it; [`Err`] when the caller has died meanwhile.
-    pub(crate) fn note(&mut self, name: String, mutates: bool, time: Timestamp) -> Result<Option<Fault>, Died> {
+    pub(crate) fn note(&mut self, name: &str, mutates: bool, time: Timestamp) -> Result<Option<Fault>, Died> {
         if std::mem::take(&mut self.is_doomed) {
             return Err(Died(Fault::DiesAnswered));
         }
@@ -414,12 +436,17 @@ impl Faults {
         Ok(fault)
     }
 
-    fn find(&mut self, name: String, mutates: bool, time: Timestamp) -> Option<Fault> {
-        self.calls.push(Call { name: name.clone(), mutates, time });
-        let count = self.of_operation.entry(name.clone()).or_default();
-        let place = Place::Operation { name, number: *count };
+    fn find(&mut self, name: &str, mutates: bool, time: Timestamp) -> Option<Fault> {
+        self.calls.push(Call { name: name.to_owned(), mutates, time });
+        let count = self.of_operation.entry(name.to_owned()).or_default();
+        let place = Place::Operation { name: name.to_owned(), number: *count };
         *count += 1;
-        let of_operation = self.planned.remove(&place);
+        let (chance, shares) = (&mut self.chance, &self.shares);
+        // One draw for each share, so that what happens to one call does not depend on what can happen to another.
+        let drawn = shares.iter().map(|(percent, fault)| (chance.below(100) < u32::from(*percent), *fault));
+        let drawn: Vec<(bool, Fault)> = drawn.collect();
+        let of_share = drawn.into_iter().find(|(is_drawn, fault)| *is_drawn && fault.applies_to(name, mutates));
+        let of_operation = self.planned.remove(&place).or(of_share.map(|(_, fault)| fault));
         if !mutates {
             return of_operation;
         }
@@ -430,7 +457,8 @@ impl Faults {
 
     /// Whether some answer will be out of date.
     pub(crate) fn need_history(&self) -> bool {
-        self.planned.values().any(|fault| *fault == Fault::OutOfDate)
+        let of_shares = self.shares.iter().map(|(_, fault)| fault);
+        self.planned.values().chain(of_shares).any(|fault| *fault == Fault::OutOfDate)
     }
 
     pub(crate) fn calls(&self) -> &[Call] {

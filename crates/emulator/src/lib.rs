@@ -19,6 +19,7 @@ mod model;
 mod quotas;
 mod server;
 mod sts;
+mod transitions;
 mod wire;
 
 pub use authorization::{PolicyDocument, PolicyDocumentError};
@@ -26,3 +27,4 @@ pub use ec2::ExistingNetwork;
 pub use emulator::{ADDRESS_PATH, Emulator};
 pub use error::ProvideError;
 pub use faults::{Call, Fault, Place, PlannedFault, UnknownFault};
+pub use transitions::Transition;

@@ -3,25 +3,32 @@
 //!
 //! The provider, the engine and the SDK are those of a real run; only the address that they call is another one.
 
+mod makespan;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use howso_infra::core::Plan;
 use howso_infra::core::identity::{CLUSTER_TAG, DEPLOYMENT_TAG, RESOURCE_TAG};
 use howso_infra::core::spec::ClusterSpec;
 use howso_infra::engine::{Clock, Moment, VirtualClock};
-use howso_infra::{Registry, Session, Surroundings};
+use howso_infra::{Event, Registry, Session, Surroundings};
 use howso_infra_eks::EksFactory;
 use howso_infra_emulator::{Emulator, ExistingNetwork};
 use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::net::TcpListener;
+
+use crate::makespan::Course;
+
+pub use makespan::Makespan;
 
 pub use howso_infra_emulator::{Call, Fault, Place, PlannedFault, PolicyDocument, UnknownFault};
 
@@ -45,6 +52,23 @@ pub fn random_faults(seed: u64, changes: usize, max: usize) -> Vec<PlannedFault>
     (0..chance.usize(..=max)).map(|_| fault(&mut chance)).collect()
 }
 
+/// So many faults of all kinds, each at any of `calls` to which it can happen, drawn from a seed.
+pub fn random_faults_at(seed: u64, calls: &[Call], count: usize) -> Vec<PlannedFault> {
+    let mut chance = fastrand::Rng::with_seed(seed);
+    let draw = |chance: &mut fastrand::Rng| {
+        let fault = *chance.choice(&Fault::ALL)?;
+        let possible: Vec<usize> = (0..calls.len())
+            .filter(|index| calls.get(*index).is_some_and(|call| fault.applies_to(&call.name, call.mutates)))
+            .collect();
+        let index = *chance.choice(&possible)?;
+        let (before, rest) = calls.split_at(index);
+        let name = rest.first()?.name.clone();
+        let number = before.iter().filter(|call| call.name == name).count();
+        Some(PlannedFault { fault, place: Place::Operation { name, number } })
+    };
+    (0..count).filter_map(|_| draw(&mut chance)).collect()
+}
+
 /// An emulated account with a state directory beside it. Several runs, one after the other, find what those before have made.
 pub struct Rehearsal {
     emulator: Emulator,
@@ -53,6 +77,8 @@ pub struct Rehearsal {
     directory: tempfile::TempDir,
     seed: u64,
     processes: AtomicU32,
+    /// Of the last plan that was carried out.
+    course: Arc<Mutex<Course>>,
 }
 
 impl Rehearsal {
@@ -68,7 +94,8 @@ impl Rehearsal {
         let time = clock.clone();
         let emulator = Emulator::new(move || time.wall(), seed);
         tokio::spawn(emulator.clone().serve(listener));
-        Ok(Self { emulator, clock, endpoint, directory: tempfile::tempdir()?, seed, processes: AtomicU32::new(0) })
+        let (directory, processes, course) = (tempfile::tempdir()?, AtomicU32::new(0), Arc::default());
+        Ok(Self { emulator, clock, endpoint, directory, seed, processes, course })
     }
 
     /// The account.
@@ -141,6 +168,26 @@ impl Rehearsal {
             self.emulator.provide_role(&format!("arn:aws:iam::123456789012:role/{role}"), "eks.amazonaws.com");
         }
         Ok(())
+    }
+
+    /// Says what is carried out next.
+    pub fn expect(&self, plan: &Plan) {
+        *lock(&self.course) = Course::of(plan);
+    }
+
+    /// What is to be told of everything that happens.
+    pub fn observer(&self) -> impl Fn(&Event) + Send + Sync + use<> {
+        let course = Arc::clone(&self.course);
+        move |event| {
+            if let Event::Engine(event) = event {
+                lock(&course).note(event);
+            }
+        }
+    }
+
+    /// How long the last plan took; nothing when not all of it was done.
+    pub fn makespan(&self) -> Option<Makespan> {
+        lock(&self.course).makespan(&self.emulator.transitions())
     }
 
     /// How much virtual time has passed.
@@ -223,6 +270,11 @@ impl Rehearsal {
         let process_id = self.processes.fetch_add(1, Ordering::Relaxed) + 1;
         Ok(Surroundings { state_dir, host: "rehearsal".to_owned(), process_id })
     }
+}
+
+/// Whoever panicked while it noted something leaves a note less.
+fn lock(course: &Mutex<Course>) -> MutexGuard<'_, Course> {
+    course.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a specification takes for granted, as far as it is in its `[eks]` table.

@@ -30,7 +30,7 @@ pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments:
     }
     // Once it is gone, nothing tells any more which entries of a kubeconfig led to it; whoever cannot be told finds them dead.
     let access = signals.or_stop(run.access()).await?.ok().flatten();
-    context.console.expect(&run.prepared().plan);
+    context.expect(&run.prepared().plan);
     let (trigger, interrupts) = interrupt::channel();
     let finished = signals.or_tell(&trigger, run.execute(interrupts)).await??;
     let finished = Failure::of_finished(Direction::Down, finished)?;

@@ -24,6 +24,7 @@ mod verify;
 
 use std::sync::Arc;
 
+use howso_infra::core::Plan;
 use howso_infra::core::spec::ClusterSpec;
 use howso_infra::{Event, Registry, Run, Session, Surroundings};
 
@@ -129,6 +130,15 @@ async fn release(context: &Context<'_>, run: Run<'_>) {
 }
 
 impl Context<'_> {
+    /// Says what is carried out next.
+    pub(crate) fn expect(&self, plan: &Plan) {
+        self.console.expect(plan);
+        #[cfg(feature = "eks")]
+        if let Some(rehearsal) = self.rehearsal {
+            rehearsal.expect(plan);
+        }
+    }
+
     /// Whether an emulated cloud stands in for the real one.
     pub(crate) fn is_rehearsal(&self) -> bool {
         #[cfg(feature = "eks")]
@@ -150,12 +160,16 @@ impl Context<'_> {
             howso_infra::Error::Spec(errors) => Failure::Spec(resolved.origins.locate(errors)),
             other => other.into(),
         })?;
-        let session = session.on_event(Arc::new(move |event: &Event| console.event(event)));
         #[cfg(feature = "eks")]
-        let session = match self.rehearsal {
-            Some(rehearsal) => rehearsal.stage(session),
-            None => session,
-        };
+        if let Some(rehearsal) = self.rehearsal {
+            let note = rehearsal.observer();
+            let observer = move |event: &Event| {
+                note(event);
+                console.event(event);
+            };
+            return Ok((resolved.spec, rehearsal.stage(session.on_event(Arc::new(observer)))));
+        }
+        let session = session.on_event(Arc::new(move |event: &Event| console.event(event)));
         Ok((resolved.spec, session))
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use howso_infra::core::{ErrorKind, Finding, Severity};
-use howso_infra_rehearsal::{Call, Fault, PlannedFault, PolicyDocument, Rehearsal, UnknownFault};
+use howso_infra_rehearsal::{Call, Fault, Makespan, PlannedFault, PolicyDocument, Rehearsal, UnknownFault};
 
 use super::{Context, down, plan, up, verify};
 use crate::arguments::{
@@ -45,7 +45,7 @@ pub(super) async fn run(
     }
     let play = Play { arguments: &arguments, policies: policies(context, &arguments.policy)? };
     let faults = Faults::read(&arguments.fault)?;
-    if arguments.runs > 1 || !faults.sweeps.is_empty() {
+    if arguments.runs > 1 || !faults.sweeps.is_empty() || faults.drawn.is_some_and(|drawn| drawn > 0) {
         return runs::run(context, signals, &play, &faults).await;
     }
     let faults = faults.planned;
@@ -101,6 +101,8 @@ struct Performance {
     there: BTreeMap<&'static str, usize>,
     /// What belongs to somebody else and is not as it was.
     trespasses: Vec<String>,
+    /// How long the last run took beside how long it had to; nothing when it did not come to its end.
+    makespan: Option<Makespan>,
 }
 
 /// Rehearses the command once, and again as often as a user would.
@@ -119,9 +121,11 @@ async fn rehearse(
     let stage = Context { registry: &registry, rehearsal: Some(&rehearsal), ..*context };
     context.console.tell_time_of(rehearsal.clock());
     context.console.note(WHAT_IT_IS);
-    if arguments.command == Rehearsed::Down {
-        // What is to be removed is made before, and nothing goes wrong with that.
-        perform(&stage, signals, Rehearsed::Up, arguments.until, &spec).await?;
+    if arguments.command == Rehearsed::Down || !arguments.from.is_empty() {
+        // What is to be changed or removed is made before, and nothing goes wrong with that.
+        let mut before = spec.clone();
+        before.set.extend(arguments.from.iter().cloned());
+        perform(&stage, signals, Rehearsed::Up, arguments.until, &before).await?;
     }
     if !play.policies.is_empty() {
         rehearsal.emulator().allow_only(play.policies.clone());
@@ -164,6 +168,7 @@ async fn rehearse(
         repetitions,
         there: rehearsal.emulator().inventory(),
         trespasses: rehearsal.emulator().foreign_changes(),
+        makespan: rehearsal.makespan(),
     })
 }
 
@@ -190,6 +195,8 @@ struct Faults {
     planned: Vec<PlannedFault>,
     /// At each call in turn, one in each rehearsal.
     sweeps: Vec<Sweep>,
+    /// How many are drawn from the seed, over all calls; absent when nothing was said.
+    drawn: Option<usize>,
 }
 
 /// The same fault at each call in turn.
@@ -212,7 +219,7 @@ enum Swept {
 
 impl Faults {
     fn read(texts: &[String]) -> Result<Self, Failure> {
-        let mut faults = Self { planned: Vec::new(), sweeps: Vec::new() };
+        let mut faults = Self { planned: Vec::new(), sweeps: Vec::new(), drawn: None };
         for text in texts {
             faults.add(text).map_err(|error| {
                 let hint = format!("accepted: {}; `--fault list` explains them", error.accepted);
@@ -223,6 +230,15 @@ impl Faults {
     }
 
     fn add(&mut self, text: &str) -> Result<(), UnknownFault> {
+        match text {
+            "none" => self.drawn = Some(0),
+            "random" => self.drawn = Some(self.drawn.unwrap_or_default() + 1),
+            text => self.name(text)?,
+        }
+        Ok(())
+    }
+
+    fn name(&mut self, text: &str) -> Result<(), UnknownFault> {
         let swept =
             [("@every", Swept::Changes), ("@every-read", Swept::Reads), ("@every-kind-of-read", Swept::Operations)];
         let sweep = swept.into_iter().find_map(|(ending, calls)| Some((text.strip_suffix(ending)?, calls)));

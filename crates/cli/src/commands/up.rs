@@ -35,7 +35,7 @@ pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments:
         return Err(failure);
     }
     let plan = &run.prepared().plan;
-    context.console.expect(plan);
+    context.expect(plan);
     let (trigger, interrupts) = interrupt::channel();
     let finished = signals.or_tell(&trigger, run.execute(interrupts)).await??;
     let finished = Failure::of_finished(Direction::Up, finished)?;

@@ -22,6 +22,7 @@ use serde_json::{Map, Value, json};
 
 use crate::account::Chance;
 use crate::error::{Answer, ApiError};
+use crate::transitions::{Changing, Needs};
 use crate::wire::Request;
 
 pub use existing::ExistingNetwork;
@@ -204,6 +205,14 @@ impl Ec2 {
             (id, tags)
         };
         ids.map(with_tags).collect()
+    }
+
+    /// What becomes something else.
+    pub(crate) fn changing(&self) -> impl Iterator<Item = Changing> {
+        self.objects.values().flat_map(BTreeMap::values).filter_map(|object| {
+            let (end, _) = object.change.as_ref().filter(|(_, change)| matches!(change, Change::State(_)))?;
+            Some(Changing { tags: object.tags.clone(), end: *end, needs: Needs::Nothing })
+        })
     }
 
     /// Every object by identifier. How many addresses of a subnet are left says nothing of whoever changes it.

@@ -24,6 +24,7 @@ use crate::authorization::Resource;
 use crate::error::{Answer, ApiError};
 use crate::iam::Iam;
 use crate::kubernetes::Kubernetes;
+use crate::transitions::{Changing, Needs};
 use crate::wire::Request;
 
 /// What EKS knows in a region.
@@ -113,6 +114,12 @@ impl Object {
         Some(Resource { arn: self.arn()?.to_owned(), tags: tags.collect() })
     }
 
+    fn changing(&self, needs: Needs) -> Option<Changing> {
+        let (end, change) = self.change.as_ref()?;
+        let needs = if matches!(change, Change::Gone) { Needs::Nothing } else { needs };
+        Some(Changing { tags: self.resource()?.tags, end: *end, needs })
+    }
+
     fn set(&mut self, member: &str, value: impl Into<Value>) {
         self.value.insert(member.to_owned(), value.into());
     }
@@ -191,6 +198,22 @@ impl Eks {
     }
 
     /// Lets everything become what it has become by `now`.
+    /// What becomes something else.
+    pub(crate) fn changing(&self) -> impl Iterator<Item = Changing> {
+        self.clusters.values().flat_map(|cluster| {
+            let groups = cluster.nodegroups.values().map(|group| {
+                let has_nodes = group.value["scalingConfig"]["desiredSize"] != json!(0);
+                (group, if has_nodes { Needs::AreNodes } else { Needs::Nothing })
+            });
+            let addons = cluster.addons.iter().map(|(name, addon)| {
+                let needs = if versions::needs_nodes(name) { Needs::Nodes } else { Needs::Nothing };
+                (addon, needs)
+            });
+            let all = std::iter::once((&cluster.own, Needs::Nothing)).chain(groups).chain(addons);
+            all.filter_map(|(object, needs)| object.changing(needs))
+        })
+    }
+
     pub(crate) fn pass_time(region: &mut Region, chance: &mut Chance, now: Timestamp) {
         let names: Vec<String> = region.eks.clusters.keys().cloned().collect();
         for name in names {

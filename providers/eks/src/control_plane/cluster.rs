@@ -272,15 +272,22 @@ async fn update_version(
     let call = "eks:UpdateClusterVersion";
     // The change names the version that this call goes to.
     let version = changes.iter().find(|change| change.field == "version").and_then(|change| change.to.as_text());
-    let answer = eks
-        .update_cluster_version()
-        .name(eks_arn::cluster(arn, call)?)
-        .version(version.ok_or_else(|| errors::bug(call, "no version was given"))?)
-        .client_request_token(operation.token.as_str())
-        .send()
-        .await
-        .map_err(errors::mutating(OperationVerb::Update, call))?;
-    Ok(accepted(operation, arn, answer.update.as_ref()))
+    let version = version.ok_or_else(|| errors::bug(call, "no version was given"))?;
+    let name = eks_arn::cluster(arn, call)?;
+    let request = eks.update_cluster_version().name(name).version(version);
+    let request = request.client_request_token(operation.token.as_str());
+    match request.send().await.map_err(errors::mutating(OperationVerb::Update, call)) {
+        Ok(answer) => Ok(accepted(operation, arn, answer.update.as_ref())),
+        // An update that an earlier run began shows the former version until it is done; it was planned again before.
+        Err(error) if matches!(error.kind, ErrorKind::Invalid { .. }) => {
+            let present = read(eks, name).await?;
+            if present.as_ref().and_then(Cluster::version) == Some(version) {
+                return Ok(Submitted::Settled { physical_id: arn.to_owned(), outputs: Attributes::new() });
+            }
+            Err(error)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 async fn associate_encryption(

@@ -32,9 +32,12 @@ impl Report for Catalogue {
         text + "\nFAULT@12                 at the call of this number that changes something\n\
                 FAULT@ec2:CreateVpc      at the first call of an operation\n\
                 FAULT@ec2:CreateVpc#2    at the second\n\
+                FAULT@5%                 at five of a hundred calls to which it can happen, drawn from the seed\n\
                 FAULT@every              at each call that changes something, one in each of as many rehearsals\n\
                 FAULT@every-read         at each call that reads, likewise\n\
-                FAULT@every-kind-of-read at the first and the last of each operation that reads, likewise\n"
+                FAULT@every-kind-of-read at the first and the last of each operation that reads, likewise\n\
+                none                     nothing goes wrong (with --runs)\n\
+                random                   any of them at any call, drawn from the seed; twice for two (with --runs)\n"
     }
 }
 
@@ -79,6 +82,14 @@ impl Report for RehearsalReport<'_> {
             "repetitions": self.performance.repetitions,
             "faults": self.faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "trespasses": self.performance.trespasses,
+            "makespan": self.performance.makespan.as_ref().map(|makespan| {
+                let path = makespan.critical_path.iter();
+                let path = path.map(|(resource, needed)| json!({ "resource": resource, "secs": needed.as_secs_f64() }));
+                json!({
+                    "secs": makespan.taken.as_secs_f64(), "shortest_secs": makespan.shortest.as_secs_f64(),
+                    "critical_path": path.collect::<Vec<_>>(),
+                })
+            }),
         })
     }
 
@@ -92,6 +103,15 @@ impl Report for RehearsalReport<'_> {
         let parts: Vec<String> =
             services.iter().map(|(service, (reads, changes))| format!("{service} {reads} + {changes}")).collect();
         add_line(&mut text, &format!("  {calls}: {reads} reads and {changes} changes ({})", parts.join(", ")));
+        if let Some(makespan) = &self.performance.makespan {
+            let path = makespan.critical_path.iter();
+            let path: Vec<String> =
+                path.map(|(resource, needed)| format!("{resource} {}", duration(needed.as_secs_f64()))).collect();
+            let (taken, shortest) = (makespan.taken.as_secs_f64(), makespan.shortest.as_secs_f64());
+            let more = (taken / shortest - 1.0) * 100.0;
+            add_line(&mut text, &format!("  its steps took {}, {more:.1} % longer than they had to", duration(taken)));
+            add_line(&mut text, &format!("  what decides: {}", path.join(", ")));
+        }
         if !self.faults.is_empty() {
             let names: Vec<String> = self.faults.iter().map(ToString::to_string).collect();
             let again = match self.performance.repetitions {

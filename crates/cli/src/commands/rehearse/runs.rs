@@ -5,9 +5,10 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
+use std::time::Duration;
 
-use howso_infra_rehearsal::{Call, Fault, Place, PlannedFault, random_faults};
-use serde_json::{Value, json};
+use howso_infra_rehearsal::{Call, Fault, Makespan, Place, PlannedFault, random_faults, random_faults_at};
+use serde_json::{Map, Value, json};
 
 use super::{Faults, Performance, Play, REPETITIONS_MAX, Sweep, Swept, WHAT_IT_IS, finding, rehearse};
 use crate::arguments::RehearseArguments;
@@ -130,9 +131,12 @@ fn cases(arguments: &RehearseArguments, faults: &Faults, calls: &[Call]) -> Vec<
     let changes: Vec<&Call> = calls.iter().filter(|call| call.mutates).collect();
     if faults.sweeps.is_empty() {
         let end = arguments.seed.saturating_add(arguments.runs);
-        let faults = |seed| match faults.planned.as_slice() {
-            [] => random_faults(seed, changes.len(), FAULTS_MAX),
-            planned => planned.to_vec(),
+        let faults = |seed| match (faults.drawn, faults.planned.as_slice()) {
+            (None, []) => random_faults(seed, changes.len(), FAULTS_MAX),
+            (drawn, planned) => {
+                let drawn = random_faults_at(seed, calls, drawn.unwrap_or_default());
+                planned.iter().cloned().chain(drawn).collect()
+            }
         };
         return (arguments.seed..end).map(|seed| (seed, faults(seed))).collect();
     }
@@ -179,7 +183,7 @@ fn first_and_last(reads: &[Place]) -> Vec<Place> {
 fn name(place: &Place) -> &str {
     match place {
         Place::Operation { name, .. } => name,
-        Place::MutatingCall(_) => "",
+        Place::MutatingCall(_) | Place::Share(_) => "",
     }
 }
 
@@ -267,13 +271,38 @@ impl RunsReport<'_> {
     }
 
     /// The median, and what 95 of 100 do not exceed.
-    fn quantiles(&self, of: fn(&Performance) -> f64) -> (f64, f64) {
-        let mut values: Vec<f64> = self.performances().map(of).collect();
+    fn quantiles(&self, of: impl Fn(&Performance) -> Option<f64>) -> (f64, f64) {
+        let mut values: Vec<f64> = self.performances().filter_map(of).collect();
         values.sort_by(f64::total_cmp);
         let at = |percent: usize| values.get((values.len() * percent / 100).min(values.len().saturating_sub(1)));
         (at(50).copied().unwrap_or_default(), at(95).copied().unwrap_or_default())
     }
 }
+
+/// How many times the shortest possible time something takes, of runs that were done at once.
+fn ratio(of: fn(&Makespan) -> Duration) -> impl Fn(&Performance) -> Option<f64> {
+    move |performance| {
+        let makespan = performance.makespan.as_ref().filter(|_| performance.repetitions == 0)?;
+        Some(of(makespan).as_secs_f64() / makespan.shortest.as_secs_f64())
+    }
+}
+
+/// Who takes the steps.
+struct Scheduler {
+    name: &'static str,
+    description: &'static str,
+    takes: fn(&Makespan) -> Duration,
+}
+
+const SCHEDULERS: [Scheduler; 3] = [
+    Scheduler { name: "own", description: "as it was", takes: |makespan| makespan.taken },
+    Scheduler {
+        name: "ten_at_a_time",
+        description: "by a walker of graphs, ten steps at a time, looking every 10 s",
+        takes: |makespan| makespan.ten_at_a_time,
+    },
+    Scheduler { name: "in_waves", description: "in waves, looking every 30 s", takes: |makespan| makespan.in_waves },
+];
 
 fn calls(performance: &Performance) -> f64 {
     // Far below where a float would lose any of them.
@@ -292,7 +321,7 @@ impl Report for RunsReport<'_> {
     }
 
     fn json(&self) -> Value {
-        let (calls, seconds) = (self.quantiles(calls), self.quantiles(seconds));
+        let (calls, seconds) = (self.quantiles(|run| Some(calls(run))), self.quantiles(|run| Some(seconds(run))));
         let violation = |violation: &Violation| {
             let faults: Vec<String> = violation.faults.iter().map(ToString::to_string).collect();
             json!({ "seed": violation.seed, "what": violation.what, "faults": faults })
@@ -301,12 +330,16 @@ impl Report for RunsReport<'_> {
             "command": self.arguments.command.as_str(), "emulated": true, "seed": self.arguments.seed, "runs": self.runs.len(),
             "done_by_repetitions": self.by_repetitions(), "calls": { "p50": calls.0, "p95": calls.1 },
             "virtual_secs": { "p50": seconds.0, "p95": seconds.1 },
+            "times_the_shortest": SCHEDULERS.into_iter().map(|Scheduler { name, takes, .. }| {
+                let (p50, p95) = self.quantiles(ratio(takes));
+                (name.to_owned(), json!({ "p50": p50, "p95": p95 }))
+            }).collect::<Map<String, Value>>(),
             "violations": self.violations.iter().map(violation).collect::<Vec<_>>(),
         })
     }
 
     fn text(&self, style: Style) -> String {
-        let (calls, seconds) = (self.quantiles(calls), self.quantiles(seconds));
+        let (calls, seconds) = (self.quantiles(|run| Some(calls(run))), self.quantiles(|run| Some(seconds(run))));
         let faults: usize = self.runs.iter().map(|run| run.faults.len()).sum();
         let mut text = format!(
             "{} of {}, with {} planned\n",
@@ -324,6 +357,13 @@ impl Report for RunsReport<'_> {
         add_line(&mut text, &format!("  {:>6} not done, or not as a calm one", self.violations.len()));
         add_line(&mut text, &format!("  calls         p50 {:.0}, p95 {:.0}", calls.0, calls.1));
         add_line(&mut text, &format!("  virtual time  p50 {}, p95 {}", duration(seconds.0), duration(seconds.1)));
+        if self.performances().any(|performance| ratio(|makespan| makespan.taken)(performance).is_some()) {
+            add_line(&mut text, "  steps, in times of what the cloud itself needs (of those that were done at once)");
+            for Scheduler { description, takes, .. } in SCHEDULERS {
+                let (p50, p95) = self.quantiles(ratio(takes));
+                add_line(&mut text, &format!("    p50 {p50:.3}, p95 {p95:.3}  {description}"));
+            }
+        }
         for violation in self.violations {
             let faults: Vec<String> = violation.faults.iter().map(|fault| format!(" --fault {fault}")).collect();
             add_line(&mut text, &style.red(&format!("  seed {}: {}", violation.seed, violation.what)));
@@ -338,8 +378,6 @@ impl Report for RunsReport<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use jiff::Timestamp;
 
     use super::*;
@@ -351,7 +389,8 @@ mod tests {
     fn run(done: Result<(), Failure>, repetitions: usize, vpcs: usize) -> Run {
         let there = BTreeMap::from([("vpc", vpcs)]);
         let (calls, trespasses) = (Vec::new(), Vec::new());
-        let performance = Performance { done, passed: Duration::ZERO, calls, repetitions, there, trespasses };
+        let performance =
+            Performance { done, passed: Duration::ZERO, calls, repetitions, there, trespasses, makespan: None };
         Run { seed: 1, faults: Vec::new(), performance: Ok(performance), difference: None }
     }
 
