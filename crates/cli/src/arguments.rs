@@ -408,6 +408,9 @@ pub(crate) struct RehearseArguments {
     /// anything real is tried.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) policy: Vec<Utf8PathBuf>,
+    /// How fast virtual time passes
+    #[arg(long, value_name = "SPEED", value_enum, default_value_t = Speed::Max)]
+    pub(crate) speed: Speed,
     /// Begin with a cluster that was made with this setting; may be repeated
     ///
     /// For example `--from kubernetes.version=1.33` to rehearse an upgrade. Nothing goes wrong while it is made.
@@ -419,6 +422,30 @@ pub(crate) struct RehearseArguments {
     /// Which cluster.
     #[command(flatten)]
     pub(crate) spec: SpecArguments,
+}
+
+/// How fast virtual time passes.
+#[cfg(feature = "eks")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Speed {
+    /// A second in a second
+    Real,
+    /// A minute in a second, like a film
+    Fast,
+    /// As fast as this machine can
+    Max,
+}
+
+#[cfg(feature = "eks")]
+impl Speed {
+    /// How many virtual seconds pass in a real one; nothing for as many as can.
+    pub(crate) fn pace(self) -> Option<u32> {
+        match self {
+            Self::Real => Some(1),
+            Self::Fast => Some(60),
+            Self::Max => None,
+        }
+    }
 }
 
 /// What can be rehearsed.

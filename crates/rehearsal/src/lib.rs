@@ -88,7 +88,16 @@ impl Rehearsal {
     ///
     /// When no port or no directory for temporary files can be had.
     pub async fn new(seed: u64) -> io::Result<Self> {
-        let clock = VirtualClock::new(EPOCH);
+        Self::paced(seed, None).await
+    }
+
+    /// The same, in which so many virtual seconds pass in a real one; without a number, as many as can.
+    ///
+    /// # Errors
+    ///
+    /// As [`Rehearsal::new`].
+    pub async fn paced(seed: u64, pace: Option<u32>) -> io::Result<Self> {
+        let clock = VirtualClock::paced(EPOCH, pace);
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
         let time = clock.clone();

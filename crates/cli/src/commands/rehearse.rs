@@ -114,7 +114,7 @@ async fn rehearse(
     faults: &[PlannedFault],
 ) -> Result<Performance, Failure> {
     let arguments = play.arguments;
-    let rehearsal = Rehearsal::new(seed).await.map_err(Failure::Runtime)?;
+    let rehearsal = Rehearsal::paced(seed, arguments.speed.pace()).await.map_err(Failure::Runtime)?;
     let mut spec = arguments.spec.clone();
     complete(context, &mut spec, &rehearsal)?;
     let registry = rehearsal.registry();

@@ -21,6 +21,8 @@ pub struct VirtualClock(Arc<Shared>);
 
 struct Shared {
     epoch: Timestamp,
+    /// How many virtual seconds pass in a real one; without, as many as can.
+    pace: Option<u32>,
     inner: Mutex<Inner>,
 }
 
@@ -44,8 +46,14 @@ pub struct Hold(Option<Arc<Shared>>);
 impl VirtualClock {
     /// Makes a clock that shows `epoch` as its time of day when it begins.
     pub fn new(epoch: Timestamp) -> Self {
+        Self::paced(epoch, None)
+    }
+
+    /// The same, in which so many seconds pass in a real one, so that people can watch. While nobody works, it stops the thread that
+    /// was the last to work until the next timer fires.
+    pub fn paced(epoch: Timestamp, pace: Option<u32>) -> Self {
         let inner = Inner { now: Moment::START, working: 0, timers: BTreeMap::new(), set: 0 };
-        Self(Arc::new(Shared { epoch, inner: Mutex::new(inner) }))
+        Self(Arc::new(Shared { epoch, pace: pace.filter(|pace| *pace > 0), inner: Mutex::new(inner) }))
     }
 }
 
@@ -78,13 +86,22 @@ impl Shared {
 
     /// Fires the next timer that somebody waits for, unless somebody works.
     fn advance(self: &Arc<Self>) {
+        let mut pace = self.pace;
         loop {
             let mut inner = self.lock();
             if inner.working > 0 {
                 return;
             }
-            let Some(((moment, _), timer)) = inner.timers.pop_first() else { return };
+            let Some(((moment, set), timer)) = inner.timers.pop_first() else { return };
             if timer.is_canceled() {
+                continue;
+            }
+            if let Some(pace) = pace.take() {
+                let gap = moment.since(inner.now);
+                // Others may look at the clock meanwhile.
+                inner.timers.insert((moment, set), timer);
+                drop(inner);
+                std::thread::sleep(gap / pace);
                 continue;
             }
             inner.now = inner.now.max(moment);
