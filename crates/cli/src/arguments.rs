@@ -408,6 +408,9 @@ pub(crate) struct RehearseArguments {
     /// anything real is tried.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) policy: Vec<Utf8PathBuf>,
+    /// Write what happened as a page for a browser
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) html: Option<Utf8PathBuf>,
     /// How fast virtual time passes
     #[arg(long, value_name = "SPEED", value_enum, default_value_t = Speed::Max)]
     pub(crate) speed: Speed,

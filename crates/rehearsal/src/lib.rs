@@ -28,7 +28,7 @@ use tokio::net::TcpListener;
 
 use crate::makespan::Course;
 
-pub use makespan::Makespan;
+pub use makespan::{Makespan, StepSpan};
 
 pub use howso_infra_emulator::{Call, Fault, Place, PlannedFault, PolicyDocument, UnknownFault};
 
@@ -186,12 +186,17 @@ impl Rehearsal {
 
     /// What is to be told of everything that happens.
     pub fn observer(&self) -> impl Fn(&Event) + Send + Sync + use<> {
-        let course = Arc::clone(&self.course);
+        let (course, clock) = (Arc::clone(&self.course), self.clock.clone());
         move |event| {
             if let Event::Engine(event) = event {
-                lock(&course).note(event);
+                lock(&course).note(event, clock.now());
             }
         }
+    }
+
+    /// The steps of the last plan that began, in that order.
+    pub fn spans(&self) -> Vec<StepSpan> {
+        lock(&self.course).spans()
     }
 
     /// How long the last plan took; nothing when not all of it was done.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use howso_infra::core::identity::RESOURCE_TAG;
-use howso_infra::core::{Lane, Plan, ResourceId, Step, StepId};
-use howso_infra::engine::Event;
+use howso_infra::core::{Lane, OperationVerb, Plan, ResourceId, Step, StepId};
+use howso_infra::engine::{Event, Moment};
 use howso_infra_emulator::Transition;
 
 /// A run in virtual time.
@@ -31,9 +31,29 @@ const WAVES_LOOK_EVERY: Duration = Duration::from_secs(30);
 const GRAPH_LOOKS_EVERY: Duration = Duration::from_secs(10);
 const AT_ONCE: usize = 10;
 
+/// A step as it went.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepSpan {
+    /// The resource.
+    pub resource: ResourceId,
+    /// What was done to it.
+    pub verb: OperationVerb,
+    /// When it began, from the beginning of the run.
+    pub begin: Duration,
+    /// When it was done or had failed; absent when it was neither.
+    pub end: Option<Duration>,
+    /// When a look showed that it was still under way.
+    pub looks: Vec<Duration>,
+    /// Why it failed.
+    pub failure: Option<String>,
+}
+
 /// What is noted of a run while it goes on.
 #[derive(Default)]
 pub(crate) struct Course {
+    /// In the order in which they began.
+    spans: Vec<(StepId, StepSpan)>,
+    begin: Option<Moment>,
     steps: Vec<Step>,
     /// How long each step had been under way when a look showed that it still was.
     still_open: BTreeMap<StepId, Duration>,
@@ -45,16 +65,39 @@ impl Course {
         Self { steps: plan.steps.clone(), ..Self::default() }
     }
 
-    pub(crate) fn note(&mut self, event: &Event) {
+    pub(crate) fn note(&mut self, event: &Event, now: Moment) {
+        let time = now.since(*self.begin.get_or_insert(now));
         match event {
+            Event::StepStarted { step, resource, verb, .. } => {
+                let (resource, verb, begin) = (resource.clone(), *verb, time);
+                let span = StepSpan { resource, verb, begin, end: None, looks: Vec::new(), failure: None };
+                self.spans.push((*step, span));
+            }
             Event::Progress { step, elapsed_secs, .. } => {
                 self.still_open.insert(*step, Duration::from_secs_f64(*elapsed_secs));
+                self.span(*step, |span| span.looks.push(time));
             }
+            Event::StepSettled { step, .. } => self.span(*step, |span| span.end = Some(time)),
+            Event::StepFailed { step, error, .. } => self.span(*step, |span| {
+                span.end = Some(time);
+                span.failure = Some(error.to_string());
+            }),
             Event::RunFinished { counts, elapsed_secs } if counts.settled == self.steps.len() => {
                 self.taken = Some(Duration::from_secs_f64(*elapsed_secs));
             }
             _ => {}
         }
+    }
+
+    fn span(&mut self, step: StepId, change: impl FnOnce(&mut StepSpan)) {
+        if let Some((_, span)) = self.spans.iter_mut().rfind(|(id, _)| *id == step) {
+            change(span);
+        }
+    }
+
+    /// The steps that began, in that order.
+    pub(crate) fn spans(&self) -> Vec<StepSpan> {
+        self.spans.iter().map(|(_, span)| span.clone()).collect()
     }
 
     /// What came of it; nothing when it did not come to its end.
@@ -227,9 +270,9 @@ mod tests {
         let mut course = Course { steps, ..Course::default() };
         let elapsed_secs = 720.0;
         let counts = |settled| Counts { total: 4, settled, ..Counts::default() };
-        course.note(&Event::RunFinished { counts: counts(3), elapsed_secs });
+        course.note(&Event::RunFinished { counts: counts(3), elapsed_secs }, Moment::START);
         assert_eq!(course.makespan(&[]), None);
-        course.note(&Event::RunFinished { counts: counts(4), elapsed_secs });
+        course.note(&Event::RunFinished { counts: counts(4), elapsed_secs }, Moment::START);
         assert_eq!(course.makespan(&[]).map(|makespan| makespan.taken.as_secs()), Some(720));
     }
 }

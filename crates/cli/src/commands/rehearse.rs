@@ -1,5 +1,6 @@
 //! `rehearse`: the same command against an emulated cloud, in virtual time.
 
+mod page;
 mod report;
 mod runs;
 
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use howso_infra::core::{ErrorKind, Finding, Severity};
-use howso_infra_rehearsal::{Call, Fault, Makespan, PlannedFault, PolicyDocument, Rehearsal, UnknownFault};
+use howso_infra_rehearsal::{Call, Fault, Makespan, PlannedFault, PolicyDocument, Rehearsal, StepSpan, UnknownFault};
 
 use super::{Context, down, plan, up, verify};
 use crate::arguments::{
@@ -46,6 +47,10 @@ pub(super) async fn run(
     let play = Play { arguments: &arguments, policies: policies(context, &arguments.policy)? };
     let faults = Faults::read(&arguments.fault)?;
     if arguments.runs > 1 || !faults.sweeps.is_empty() || faults.drawn.is_some_and(|drawn| drawn > 0) {
+        if arguments.html.is_some() {
+            let hint = "leave out --runs and what makes many of one: FAULT@every… and random";
+            return Err(Failure::usage("--html shows one rehearsal, and these are many", hint));
+        }
         return runs::run(context, signals, &play, &faults).await;
     }
     let faults = faults.planned;
@@ -53,6 +58,11 @@ pub(super) async fn run(
     // What was refused as it was typed was not rehearsed.
     if !performance.calls.is_empty() {
         context.console.say(&RehearsalReport { arguments: &arguments, faults: &faults, performance: &performance });
+    }
+    if let Some(path) = &arguments.html {
+        let failed = |source| Failure::File { action: "write", path: path.clone(), source };
+        let page = page::page(&arguments, &faults, &performance);
+        fs::write(context.machine.directory.join(path), page).map_err(failed)?;
     }
     performance.done?;
     let trespasses: Vec<Finding> = performance.trespasses.iter().map(|trespass| finding("others", trespass)).collect();
@@ -103,6 +113,8 @@ struct Performance {
     trespasses: Vec<String>,
     /// How long the last run took beside how long it had to; nothing when it did not come to its end.
     makespan: Option<Makespan>,
+    /// The steps of the last run.
+    spans: Vec<StepSpan>,
 }
 
 /// Rehearses the command once, and again as often as a user would.
@@ -169,6 +181,7 @@ async fn rehearse(
         there: rehearsal.emulator().inventory(),
         trespasses: rehearsal.emulator().foreign_changes(),
         makespan: rehearsal.makespan(),
+        spans: rehearsal.spans(),
     })
 }
 

@@ -5,7 +5,7 @@ mod eta;
 pub(crate) mod findings;
 mod human;
 mod json;
-mod plain;
+pub(crate) mod plain;
 pub(crate) mod plan;
 mod quiet_keys;
 pub(crate) mod status;

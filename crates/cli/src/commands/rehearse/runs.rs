@@ -389,8 +389,16 @@ mod tests {
     fn run(done: Result<(), Failure>, repetitions: usize, vpcs: usize) -> Run {
         let there = BTreeMap::from([("vpc", vpcs)]);
         let (calls, trespasses) = (Vec::new(), Vec::new());
-        let performance =
-            Performance { done, passed: Duration::ZERO, calls, repetitions, there, trespasses, makespan: None };
+        let performance = Performance {
+            done,
+            passed: Duration::ZERO,
+            calls,
+            repetitions,
+            there,
+            trespasses,
+            makespan: None,
+            spans: Vec::new(),
+        };
         Run { seed: 1, faults: Vec::new(), performance: Ok(performance), difference: None }
     }
 
