@@ -189,7 +189,7 @@ impl Rehearsal {
         let (course, clock) = (Arc::clone(&self.course), self.clock.clone());
         move |event| {
             if let Event::Engine(event) = event {
-                lock(&course).note(event, clock.now());
+                lock(&course).note(event, clock.wall());
             }
         }
     }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use howso_infra::core::identity::RESOURCE_TAG;
 use howso_infra::core::{Lane, OperationVerb, Plan, ResourceId, Step, StepId};
-use howso_infra::engine::{Event, Moment};
+use howso_infra::engine::Event;
 use howso_infra_emulator::Transition;
+use jiff::Timestamp;
 
 /// A run in virtual time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ pub struct StepSpan {
 pub(crate) struct Course {
     /// In the order in which they began.
     spans: Vec<(StepId, StepSpan)>,
-    begin: Option<Moment>,
+    begin: Option<Timestamp>,
     steps: Vec<Step>,
     /// How long each step had been under way when a look showed that it still was.
     still_open: BTreeMap<StepId, Duration>,
@@ -65,8 +66,8 @@ impl Course {
         Self { steps: plan.steps.clone(), ..Self::default() }
     }
 
-    pub(crate) fn note(&mut self, event: &Event, now: Moment) {
-        let time = now.since(*self.begin.get_or_insert(now));
+    pub(crate) fn note(&mut self, event: &Event, now: Timestamp) {
+        let time = now.duration_since(*self.begin.get_or_insert(now)).unsigned_abs();
         match event {
             Event::StepStarted { step, resource, verb, .. } => {
                 let (resource, verb, begin) = (resource.clone(), *verb, time);
@@ -118,7 +119,11 @@ impl Course {
         let resource = step.resource.to_string();
         let mut own = transitions.iter().filter(|transition| transition.tags.get(RESOURCE_TAG) == Some(&resource));
         // Of a creation and a later removal only the last is this step's.
-        let needed = own.next_back().map(|transition| transition.end.duration_since(transition.begin).unsigned_abs());
+        let needed = own.next_back().map(|transition| {
+            // What an earlier run asked for has been under way for a while.
+            let begin = self.begin.map_or(transition.begin, |begin| begin.max(transition.begin));
+            transition.end.max(begin).duration_since(begin).unsigned_abs()
+        });
         let needed = needed.or_else(|| self.still_open.get(&step.id).copied()).unwrap_or_default();
         Task { step, needed }
     }
@@ -270,9 +275,24 @@ mod tests {
         let mut course = Course { steps, ..Course::default() };
         let elapsed_secs = 720.0;
         let counts = |settled| Counts { total: 4, settled, ..Counts::default() };
-        course.note(&Event::RunFinished { counts: counts(3), elapsed_secs }, Moment::START);
+        course.note(&Event::RunFinished { counts: counts(3), elapsed_secs }, Timestamp::UNIX_EPOCH);
         assert_eq!(course.makespan(&[]), None);
-        course.note(&Event::RunFinished { counts: counts(4), elapsed_secs }, Moment::START);
+        course.note(&Event::RunFinished { counts: counts(4), elapsed_secs }, Timestamp::UNIX_EPOCH);
         assert_eq!(course.makespan(&[]).map(|makespan| makespan.taken.as_secs()), Some(720));
+    }
+
+    #[test]
+    fn what_an_earlier_run_asked_for_needs_only_the_rest() {
+        let second = |second| Timestamp::constant(second, 0);
+        let steps: Vec<Step> = plan().into_iter().take(1).map(|(step, _)| step).collect();
+        let mut course = Course { steps, ..Course::default() };
+        let elapsed_secs = 15.0;
+        let counts = Counts { total: 1, settled: 1, ..Counts::default() };
+        course.note(&Event::RunStarted { steps: 1, expected_secs: 600.0 }, second(90));
+        course.note(&Event::RunFinished { counts, elapsed_secs }, second(105));
+        let tags = BTreeMap::from([(RESOURCE_TAG.to_owned(), "eks/nodegroup:plane".to_owned())]);
+        let transition = Transition { tags, begin: second(0), end: second(100) };
+        let makespan = course.makespan(&[transition]);
+        assert_eq!(makespan.map(|makespan| makespan.shortest.as_secs()), Some(10));
     }
 }

@@ -82,7 +82,12 @@ const ROWS: &[Row] = &[
     row(CLIENT, Code::EndsWith(&["AlreadyExists", "AlreadyExistsException"]), &[], Meaning::Conflict),
     // EKS and Auto Scaling have a second spelling each for what does not exist.
     row(CLIENT, Code::Is(&["ClientException"]), &["No cluster found for name"], Meaning::NotFound),
-    row(CLIENT, Code::Is(&["ValidationError"]), &["name not found", "does not exist"], Meaning::NotFound),
+    row(
+        CLIENT,
+        Code::Is(&["ValidationError"]),
+        &["name not found", "AutoScalingGroup not found", "does not exist"],
+        Meaning::NotFound,
+    ),
     row(CLIENT, Code::Is(&["NoSuchEntity", "NoSuchEntityException", "Gateway.NotAttached"]), &[], Meaning::NotFound),
     row(CLIENT, Code::EndsWith(&["NotFound", "NotFoundException"]), &[], Meaning::NotFound),
     row(CLIENT, Code::Is(CAPACITY), &[], Meaning::Capacity),

@@ -94,6 +94,7 @@ const TABLE: &[(u16, &str, &str, Meaning)] = &[
     (400, "InvalidLaunchTemplateId.NotFoundException", "", Meaning::NotFound),
     (400, "Gateway.NotAttached", "", Meaning::NotFound),
     (400, "ValidationError", "AutoScalingGroup name not found - null", Meaning::NotFound),
+    (400, "ValidationError", "AutoScalingGroup not found - eks-worker", Meaning::NotFound),
     (400, "VpcLimitExceeded", "", Meaning::Quota),
     (400, "AddressLimitExceeded", "", Meaning::Quota),
     (400, "NatGatewayLimitExceeded", "", Meaning::Quota),
