@@ -117,6 +117,17 @@ struct Performance {
     spans: Vec<StepSpan>,
 }
 
+impl Performance {
+    /// How many calls there were of each operation.
+    fn by_operation(&self) -> BTreeMap<&str, usize> {
+        let mut counts = BTreeMap::new();
+        for call in &self.calls {
+            *counts.entry(call.name.as_str()).or_default() += 1;
+        }
+        counts
+    }
+}
+
 /// Rehearses the command once, and again as often as a user would.
 async fn rehearse(
     context: &Context<'_>,

@@ -1,6 +1,6 @@
 //! A rehearsal as a page for a browser: one file, without scripts, in light and dark, to be printed as well.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use howso_infra::core::ResourceId;
@@ -160,14 +160,10 @@ fn table(spans: &[StepSpan]) -> Markup {
 }
 
 fn calls(performance: &Performance) -> Markup {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for call in &performance.calls {
-        *counts.entry(&call.name).or_default() += 1;
-    }
     html! {
         table {
             thead { tr { th { "Operation" } th.number { "Calls" } } }
-            tbody { @for (name, count) in counts { tr { td { (name) } td.number { (count) } } } }
+            tbody { @for (name, count) in performance.by_operation() { tr { td { (name) } td.number { (count) } } } }
         }
     }
 }

@@ -72,13 +72,9 @@ impl Report for RehearsalReport<'_> {
             .into_iter()
             .map(|(service, (reads, changes))| (service, json!({ "reads": reads, "changes": changes })))
             .collect();
-        let mut operations: BTreeMap<&str, usize> = BTreeMap::new();
-        for call in &self.performance.calls {
-            *operations.entry(&call.name).or_default() += 1;
-        }
         json!({
             "command": self.arguments.command.as_str(), "emulated": true, "seed": self.arguments.seed,
-            "virtual_secs": self.performance.passed.as_secs_f64(), "calls": calls, "operations": operations,
+            "virtual_secs": self.performance.passed.as_secs_f64(), "calls": calls, "operations": self.performance.by_operation(),
             "repetitions": self.performance.repetitions,
             "faults": self.faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "trespasses": self.performance.trespasses,
