@@ -10,7 +10,7 @@ drop, delay, refuse or rewrite chosen exchanges. Its own interface is a second p
     GET  /reached?timeout= waits until an exchange is held where a fault wanted it
     GET  /idle?timeout=    waits until no exchange is in progress
 
-A fault's `match` is one of {"operation": "ec2:CreateVpc", "nth": 2}, {"mutating": 7}, {"call": 12} or {"any": "list"|"read"|"call"}
+A fault's `match` is one of {"operation": "ec2:CreateVpc", "nth": 2}, {"mutating": 7}, {"mutating_from": 7}, {"call": 12} or {"any": "list"|"read"|"call"}
 with numbers from 1, counted since the last reset.
 
     python proxy.py --upstream http://127.0.0.1:4566 --port 0 --control-port 0
@@ -74,6 +74,8 @@ class Fault:
     def meets(self, operation: Operation, counts: dict[str, int]) -> bool:
         if self.times and len(self.fired) >= self.times:
             return False
+        if "mutating_from" in self.match:
+            return is_mutating(operation) and counts["mutating"] >= self.match["mutating_from"]
         if self.fired and "any" not in self.match:
             return operation.key == self.operation  # The retries of the call that was met first.
         if "any" in self.match:

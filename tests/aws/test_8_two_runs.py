@@ -69,8 +69,9 @@ def test_down_during_up_exits_8(cli_for: Any, ministack: Rig, calm: account.Inve
 @pytest.mark.parametrize("nth", [1, 8, 20, 40])
 def test_an_interrupt_waits_for_what_is_in_flight_and_is_resumable(cli_for: Any, ministack: Rig, calm: account.Inventory, nth: int) -> None:
     cli = cli_for(ministack)
-    ministack.proxy.arm({"match": {"mutating": nth}, "kind": "delay", "seconds": 0.5})
-    # Few calls at a time, so that those in flight can be told from a run that goes on.
+    # Few calls at a time, each of them slow from here on, so that those in flight can be told from a run that goes on, also where
+    # the signal comes late because the machine is busy.
+    ministack.proxy.arm({"match": {"mutating_from": nth}, "kind": "delay", "seconds": 2, "times": 0})
     process = cli.start(*up_arguments(), env={"HOWSO_INFRA_ENGINE__PARALLELISM": "4"})
     reached(ministack, process)
     sent = len(ministack.proxy.mutations())

@@ -100,6 +100,26 @@ def test_a_plan_needs_no_account(rehearse) -> None:
     assert plan.startswith("mine (eks, eu-west-1, profile small)")
 
 
+def test_what_has_no_room_is_refused_before_anything_is_made(rehearse) -> None:
+    small = ("--set", "core.machine.cpu=4", "--set", "core.machine.memory=16Gi")
+    told = rehearse("up", "--profile", "large", *small, "--output", "json", code=2)
+    plan = next(event for event in events(told.stdout) if event["type"] == "plan")
+    assert plan["fit"]["core"]["all_nodes"] == {"answer": "lacking", "nodes": 4, "machine": {"name": "m6a.2xlarge", "cpu": 8, "memory_gibibytes": 32}}
+    summary = events(told.stdout)[-1]
+    assert sum(calls["changes"] for calls in summary["calls"].values()) == 0
+    # With what was proposed, and with services of other sizes, it is made.
+    assert events(rehearse("up", "--profile", "large", *small, "--core-nodes", "4", "--output", "json").stdout)[-1]["virtual_secs"] > 60
+    rehearse("up", "--profile", "large", *small, "--set", "core.services=other")
+
+
+def test_trainees_are_counted_on_the_nodes_of_the_plan(rehearse) -> None:
+    told = rehearse("plan", "--profile", "large", "--set", "trainees.xx-large.count=20", "--set", "trainees.small.count=60", "--output", "json")
+    fit = next(event for event in events(told.stdout) if event["type"] == "plan")["fit"]
+    assert fit["trainees"]["nodes_at_peak"] == {"default": 20} and fit["trainees"]["too_few"] == {}
+    refused = rehearse("plan", "--profile", "large", "--set", "trainees.xx-large.count=21", code=2).stderr
+    assert "workers.default.max" in refused and "enough would be max = 21" in refused
+
+
 def test_whoever_goes_on_after_a_death_ends_where_others_do(rehearse) -> None:
     told = events(rehearse("up", "--profile", "small", "--output", "json", "--fault", "dies-after@eks:CreateCluster").stdout)
     assert any(event["type"] == "note" and "has died" in event["message"] for event in told)

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use howso_infra::core::sizing::platform::PLATFORMS;
 
 /// A dedicated Kubernetes cluster for the Howso Platform, in one command.
 #[derive(Debug, Parser)]
@@ -119,6 +121,12 @@ pub(crate) enum Verb {
     #[cfg(feature = "eks")]
     #[command(after_long_help = REHEARSE_EXAMPLES)]
     Rehearse(RehearseArguments),
+    /// Which machines a workload needs: pools, waste, waiting times and costs
+    ///
+    /// Arithmetic on tables that are built in: asks no cloud and needs no account. Ends with the part of howso-infra.toml that asks for
+    /// what it advises.
+    #[command(after_long_help = SIZE_EXAMPLES)]
+    Size(SizeArguments),
     /// List and show profiles
     #[command(subcommand)]
     Profile(ProfileVerb),
@@ -463,6 +471,41 @@ pub(crate) enum Rehearsed {
     Down,
 }
 
+/// `size`.
+#[derive(Debug, Args)]
+pub(crate) struct SizeArguments {
+    /// How many trainees of a size run at the same time, for example x-large=20,small=100; may be repeated
+    ///
+    /// Without it and --custom, those under [trainees] in howso-infra.toml.
+    #[arg(long, value_name = "SIZE=COUNT", value_delimiter = ',', value_hint = ValueHint::Other)]
+    pub(crate) trainee: Vec<String>,
+    /// Trainees of a size of your own, for example cpu=24,memory=96Gi,count=2; may be repeated with another name=
+    #[arg(long, value_name = "KEY=VALUE,…", value_hint = ValueHint::Other)]
+    pub(crate) custom: Vec<String>,
+    /// Where the cluster runs
+    #[arg(long, value_name = "PROVIDER", default_value = "eks", value_parser = platform_names(), conflicts_with = "compare")]
+    pub(crate) provider: String,
+    /// Compare all clouds
+    #[arg(long)]
+    pub(crate) compare: bool,
+    /// The processors: `x86_64` or `arm64`
+    #[arg(long, value_name = "ARCHITECTURE", default_value = "x86_64", value_hint = ValueHint::Other)]
+    pub(crate) architecture: String,
+    /// How many hours of a month all of them run
+    #[arg(long, value_name = "HOURS", default_value_t = 160, value_parser = clap::value_parser!(u64).range(0..=730))]
+    pub(crate) busy_hours: u64,
+    /// Also advise a machine for a client that drives so many trainees at the same time
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) client_parallel: Option<u32>,
+    /// The specification file [default: howso-infra.toml here or in the nearest directory above]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<Utf8PathBuf>,
+}
+
+fn platform_names() -> PossibleValuesParser {
+    PLATFORMS.iter().map(|platform| platform.name).into()
+}
+
 /// `profile`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ProfileVerb {
@@ -575,6 +618,12 @@ Examples:
   howso-infra rehearse up --fault list
   howso-infra rehearse up --fault answer-lost@eks:CreateCluster --seed 7
   howso-infra rehearse up --runs 500";
+
+const SIZE_EXAMPLES: &str = "\
+Examples:
+  howso-infra size --trainee x-large=20,small=100
+  howso-infra size --trainee xx-large=4 --custom cpu=24,memory=96Gi --compare
+  howso-infra size --trainee medium=8 --client-parallel 8 --output json";
 
 const PROFILE_EXAMPLES: &str = "\
 Examples:

@@ -67,6 +67,10 @@ fn conclude(console: &Console, result: Result<(), Failure>, resume: Option<&str>
     match result {
         Ok(()) => Exit::Done.into(),
         Err(failure) => {
+            let failure = match failure {
+                Failure::Spec(errors) => Failure::Spec(console.locate(errors)),
+                other => other,
+            };
             if !matches!(failure, Failure::Changes | Failure::Found(_)) {
                 console.failure(&FailureReport { failure: &failure, resume });
             }

@@ -7,6 +7,7 @@ use howso_infra::core::identity::{ClusterIdentity, DeploymentId, Generation};
 use howso_infra::core::operation::FieldChange;
 use howso_infra::core::plan::{Action, Change, Decision, Direction, PLAN_SCHEMA, Plan, Reason, Step, StepId};
 use howso_infra::core::provider::{Cost, Facts};
+use howso_infra::core::sizing::{Fit, Machines, PoolMachine, platform, prove};
 use howso_infra::core::spec::{ClusterSpec, Layers, embedded_profile, resolve};
 use howso_infra::core::{
     Attributes, CreateSafety, ErrorKind, Graph, Latency, Observation, Observed, Ownership, ProviderError, Resource,
@@ -110,11 +111,24 @@ pub(crate) fn creation() -> Prepared {
     Prepared {
         plan: plan(Direction::Up, steps, report),
         facts,
+        fit: None,
         observation: Observation::default(),
         graph: Graph::new([network, cluster, core, worker]).unwrap(),
         workloads: Vec::new(),
         titles: BTreeMap::new(),
     }
+}
+
+/// Two nodes that hold the services as long as both are there, and a worker pool for trainees up to x-large.
+pub(crate) fn fit() -> Fit {
+    let machine = || {
+        let known = platform::EKS.catalogue.and_then(|known| known.find("m6a.2xlarge")).expect("it is in the table");
+        PoolMachine { name: known.name.clone(), nominal: known.nominal(), architecture: known.architecture }
+    };
+    let mut spec = spec();
+    spec.core.nodes = 2;
+    let workers = spec.workers.keys().map(|name| (name.clone(), machine())).collect();
+    prove(&spec, &Machines { platform: &platform::EKS, core: machine(), workers })
 }
 
 /// One of everything that can happen to a resource that exists.
@@ -151,6 +165,7 @@ pub(crate) fn changes() -> Prepared {
     Prepared {
         plan: plan(Direction::Up, steps, report),
         facts: Facts::default(),
+        fit: None,
         observation,
         graph: Graph::new([Resource::new(id("toy/pool:core")).with("zones", 3_u32)]).unwrap(),
         workloads: Vec::new(),

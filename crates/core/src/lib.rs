@@ -16,6 +16,7 @@ pub mod operation;
 pub mod plan;
 pub mod provider;
 pub mod resource;
+pub mod sizing;
 pub mod spec;
 pub mod value;
 

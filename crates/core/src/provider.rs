@@ -18,6 +18,7 @@ use crate::observation::{Leftover, Observation};
 use crate::operation::{Operation, Progress, Submitted, Ticket};
 use crate::plan::Plan;
 use crate::resource::ResourceId;
+use crate::sizing::Machines;
 use crate::spec::{ClusterSpec, SpecErrors};
 use crate::value::Attributes;
 
@@ -106,6 +107,11 @@ pub trait Provider: Send + Sync {
     /// What the platform leaves to us inside the cluster, and what must be true there. Pure.
     fn inside(&self, _spec: &ClusterSpec, _facts: &Facts) -> Inside {
         Inside::default()
+    }
+
+    /// What the nodes are made of, from which follows what has room on them; [`None`] where that cannot be told. Pure.
+    fn machines(&self, _spec: &ClusterSpec, _facts: &Facts) -> Option<Machines> {
+        None
     }
 
     /// What a caller must be allowed in order to make, change and remove the cluster. `calls` are those that were seen in a

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use howso_infra_core::inside::CONTENTS_KIND;
 use howso_infra_core::plan::{PlanInput, Replacement, plan_down, plan_up};
 use howso_infra_core::provider::Facts;
+use howso_infra_core::sizing::{Fit, prove};
+use howso_infra_core::spec::SpecErrors;
 use howso_infra_core::{
     Backend, ClusterIdentity, DeploymentId, ErrorKind, Finding, Gap, Generation, Graph, Observation, Ownership, Plan,
     ResourceId,
@@ -35,6 +37,8 @@ pub struct Prepared {
     pub plan: Plan,
     /// What the graph depends on beyond the specification. Empty for a removal.
     pub facts: Facts,
+    /// Whether the workload has room on the nodes. Absent for a removal, and where the provider does not tell what nodes are made of.
+    pub fit: Option<Fit>,
     /// What is there.
     pub observation: Observation,
     /// What is wanted. Empty for a removal.
@@ -43,6 +47,16 @@ pub struct Prepared {
     pub workloads: Vec<Workload>,
     /// What people call each kind of resource.
     pub titles: BTreeMap<&'static str, &'static str>,
+}
+
+impl Prepared {
+    /// Refuses to make or change a cluster whose workload has no room on its nodes. Of one that stays as it is, nothing is said.
+    pub fn check_fit(&self) -> Result<(), SpecErrors> {
+        match &self.fit {
+            Some(fit) if !self.plan.steps.is_empty() => SpecErrors::check(fit.errors()),
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 impl Session {
@@ -75,20 +89,22 @@ impl Session {
     async fn plan(&self, goal: Goal, journal: &JournalState, mut observation: Observation) -> Result<Prepared, Error> {
         let identity = identity(&self.spec.name.to_string(), journal, &observation, &self.randomness)?;
         let mut workloads = Vec::new();
-        let (facts, graph) = match goal {
+        let (facts, fit, graph) = match goal {
             Goal::Up { .. } => {
                 let facts = self.reading(async || self.provider.survey(&observation).await).await?;
+                let machines = self.provider.machines(&self.spec, &facts);
+                let fit = machines.map(|machines| prove(&self.spec, &machines));
                 let graph = self.with_inside(self.provider.graph(&self.spec, &facts)?, &facts)?;
                 if let Some(kubernetes) = &self.kubernetes {
                     self.expect_locked_doors(kubernetes, &graph, &mut observation);
                     let checks = self.check(kubernetes, &graph, &observation).await?;
                     observation.merge(checks);
                 }
-                (facts, graph)
+                (facts, fit, graph)
             }
             Goal::Down => {
                 workloads = self.workloads(&observation).await?;
-                (Facts::default(), Graph::default())
+                (Facts::default(), None, Graph::default())
             }
         };
         let mut pending = journal.pending_creates();
@@ -106,7 +122,7 @@ impl Session {
             Goal::Down => plan_down(input(Replacement::Refused)),
         };
         let titles = self.backends.iter().flat_map(|backend| backend.kinds()).map(|kind| (kind.name, kind.title));
-        Ok(Prepared { plan, facts, titles: titles.collect(), observation, graph, workloads })
+        Ok(Prepared { plan, facts, fit, titles: titles.collect(), observation, graph, workloads })
     }
 
     /// A cluster that does not let this program in yet, because what lets it in is still to be made, is like one without a control

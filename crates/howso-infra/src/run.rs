@@ -107,6 +107,7 @@ impl Run<'_> {
     }
 
     async fn carry_out(&mut self, interrupts: Interrupts) -> Result<Finished, Error> {
+        self.prepared.check_fit()?;
         let identity = self.prepared.plan.identity.clone();
         if self.journal.state().deployment().is_none()
             && (!self.prepared.plan.steps.is_empty() || is_present(&self.prepared.observation, &identity))

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use camino::Utf8Path;
 use howso_infra_core::provider::{Access, Facts, OpenError};
+use howso_infra_core::sizing::Machines;
 use howso_infra_core::spec::{ClusterSpec, SpecErrors};
 use howso_infra_core::{
     Backend, ClusterIdentity, Connection, Connector, Finding, Graph, Inside, Kind, Leftover, Observation, Operation,
@@ -15,9 +16,12 @@ use howso_infra_core::{
 
 use crate::clients::{Clients, Endpoint};
 use crate::context::{ObserveContext, Wanted};
-use crate::control_plane;
+use crate::facts::EksFacts;
 use crate::options::EksOptions;
-use crate::{access, audit, connector, graph, inside, kinds, observe, permissions, poll, preflight, submit, survey};
+use crate::{
+    access, audit, catalogue, connector, control_plane, graph, inside, kinds, observe, permissions, poll, preflight,
+    submit, survey,
+};
 
 /// The name of this provider in a specification.
 const NAME: &str = "eks";
@@ -104,6 +108,10 @@ impl Provider for EksProvider {
 
     fn inside(&self, spec: &ClusterSpec, facts: &Facts) -> Inside {
         inside::inside(spec, &self.backend.options, facts)
+    }
+
+    fn machines(&self, spec: &ClusterSpec, facts: &Facts) -> Option<Machines> {
+        catalogue::machines(spec, &EksFacts::from_facts(facts)?.instance_types)
     }
 
     fn permissions(&self, spec: &ClusterSpec, calls: &BTreeSet<String>) -> Option<Permissions> {

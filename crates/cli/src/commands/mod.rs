@@ -17,6 +17,7 @@ mod profile;
 #[cfg(feature = "eks")]
 mod rehearse;
 mod schema;
+mod size;
 mod stage;
 mod status;
 mod up;
@@ -71,6 +72,7 @@ pub(crate) fn run(context: &Context<'_>, verb: Verb) -> Result<(), Failure> {
         Verb::Rehearse(arguments) => {
             block_on(async |signals| Box::pin(rehearse::run(context, signals, arguments)).await)
         }
+        Verb::Size(arguments) => size::run(context, &arguments),
         Verb::Profile(verb) => profile::run(context, verb),
         Verb::Adopt(arguments) => block_on(async |signals| Box::pin(adopt::run(context, signals, arguments)).await),
         Verb::Completions(arguments) => completions::run(context, &arguments),
@@ -92,6 +94,7 @@ pub(crate) fn resume(verb: &Verb) -> Option<&'static str> {
         | Verb::Kubeconfig(_)
         | Verb::Doctor(_)
         | Verb::Verify(_)
+        | Verb::Size(_)
         | Verb::Profile(_)
         | Verb::Adopt(_)
         | Verb::Completions(_)
@@ -150,16 +153,14 @@ impl Context<'_> {
     /// Puts the specification together and opens its cluster. Sends no request.
     pub(crate) async fn open(&self, arguments: &SpecArguments) -> Result<(ClusterSpec, Session), Failure> {
         let resolved = settings::load(arguments, self.machine, self.registry)?;
+        self.console.remember(&resolved.origins);
         if !resolved.warnings.is_empty() {
             self.console.say(&WarningsReport(&resolved.warnings));
         }
         let surroundings = self.surroundings(arguments)?;
         let console = Arc::clone(self.console);
         let session = Session::open(resolved.spec.clone(), self.registry, surroundings).await;
-        let session = session.map_err(|error| match error {
-            howso_infra::Error::Spec(errors) => Failure::Spec(resolved.origins.locate(errors)),
-            other => other.into(),
-        })?;
+        let session = session?;
         #[cfg(feature = "eks")]
         if let Some(rehearsal) = self.rehearsal {
             let note = rehearsal.observer();

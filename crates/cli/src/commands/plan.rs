@@ -22,6 +22,7 @@ pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments:
     let goal = Goal::Up { replacement: replacement(arguments.allow_replace) };
     let prepared = signals.or_stop(session.prepare(goal)).await??;
     context.console.data(&PlanReport { spec: &spec, prepared: &prepared });
+    prepared.check_fit()?;
     if let Some(out) = &arguments.out {
         save(out, context.machine, &prepared.plan)?;
         context.console.note(format!("saved: carry it out with `howso-infra up {out}`"));

@@ -73,7 +73,7 @@ fn show(context: &Context<'_>, arguments: Box<ProfileShowArguments>) -> Result<(
 }
 
 /// What a cluster needs and nobody said yet is filled in, so that the rest can be explained.
-fn resolve_as_far_as_possible(context: &Context<'_>, layers: Layers) -> Result<Resolved, SpecErrors> {
+pub(super) fn resolve_as_far_as_possible(context: &Context<'_>, layers: Layers) -> Result<Resolved, SpecErrors> {
     let schemas = context.registry.schemas();
     let errors = match resolve(&layers, &schemas) {
         Ok(resolved) => return Ok(resolved),

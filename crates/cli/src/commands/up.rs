@@ -73,6 +73,7 @@ async fn agree(
     if plan.blocked().next().is_some() {
         return Err(Failure::Blocked(Box::new(plan.clone())));
     }
+    run.prepared().check_fit()?;
     if !plan.steps.is_empty() {
         check(context, signals, run).await?;
         if will_ask {

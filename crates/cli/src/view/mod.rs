@@ -3,11 +3,13 @@
 pub(crate) mod errors;
 mod eta;
 pub(crate) mod findings;
+mod fit;
 mod human;
 mod json;
 pub(crate) mod plain;
 pub(crate) mod plan;
 mod quiet_keys;
+pub(crate) mod size;
 pub(crate) mod status;
 pub(crate) mod style;
 
@@ -16,6 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use howso_infra::core::Plan;
+use howso_infra::core::spec::{Origins, SpecErrors};
 use howso_infra::engine::Clock;
 use howso_infra::{Event, Phase};
 use jiff::Timestamp;
@@ -54,6 +57,8 @@ pub(crate) struct Console {
     retries: Mutex<Retries>,
     /// The clock whose time events have; that of this machine, when nothing else was said.
     clock: OnceLock<Arc<dyn Clock>>,
+    /// Where the values of the specification come from, to point at those that are wrong.
+    origins: OnceLock<Origins>,
     /// The first failure to write to standard output.
     stdout_error: Mutex<Option<io::Error>>,
 }
@@ -77,6 +82,7 @@ impl Console {
             has_begun: AtomicBool::new(false),
             retries: Mutex::default(),
             clock: OnceLock::new(),
+            origins: OnceLock::new(),
             stdout_error: Mutex::new(None),
         }
     }
@@ -92,6 +98,19 @@ impl Console {
     #[cfg(feature = "eks")]
     pub(crate) fn tell_time_of(&self, clock: Arc<dyn Clock>) {
         let _ = self.clock.set(clock);
+    }
+
+    /// Gets to know where the values of the specification come from; the first ones stay.
+    pub(crate) fn remember(&self, origins: &Origins) {
+        self.origins.get_or_init(|| origins.clone());
+    }
+
+    /// Adds where the values were set that are wrong.
+    pub(crate) fn locate(&self, errors: SpecErrors) -> SpecErrors {
+        match self.origins.get() {
+            Some(origins) => origins.locate(errors),
+            None => errors,
+        }
     }
 
     /// Whether a question can be shown between the output.

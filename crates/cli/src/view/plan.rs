@@ -3,12 +3,13 @@
 use howso_infra::Prepared;
 use howso_infra::core::operation::FieldChange;
 use howso_infra::core::plan::{Action, Change, Decision, Direction, Plan, Reason};
+use howso_infra::core::sizing::Fit;
 use howso_infra::core::spec::ClusterSpec;
 use howso_infra::core::{Attributes, ResourceId, Value};
 use serde_json::json;
 
-use crate::view::Report;
 use crate::view::style::{Style, add_line, counted, duration, hourly, shorten};
+use crate::view::{Report, fit};
 
 /// The widest column of names; longer names push their line.
 const NAMES_WIDTH_MAX: usize = 46;
@@ -38,7 +39,7 @@ impl Report for PlanReport<'_> {
             "replace": plan.count(Change::Replace), "remove": plan.count(Change::Delete),
             "wait": plan.count(Change::Wait), "blocked": plan.blocked().count(),
             "unchanged": plan.count(Change::None), "expected_secs": plan.expected_secs(),
-            "cost": facts.cost, "explanations": facts.explanations, "warnings": facts.warnings, "plan": plan,
+            "cost": facts.cost, "fit": self.prepared.fit, "explanations": facts.explanations, "warnings": facts.warnings, "plan": plan,
         })
     }
 
@@ -137,7 +138,11 @@ impl PlanReport<'_> {
         for explanation in &facts.explanations {
             add_line(text, &format!("  {}", style.dim(explanation)));
         }
-        for warning in &facts.warnings {
+        let fit = self.prepared.fit.as_ref();
+        for line in fit.into_iter().flat_map(|fit| fit::lines(fit, &self.spec.trainees, style)) {
+            add_line(text, &format!("  {line}"));
+        }
+        for warning in facts.warnings.iter().cloned().chain(fit.into_iter().flat_map(Fit::warnings)) {
             add_line(text, &format!("  {}", style.yellow(&format!("warning: {warning}"))));
         }
         let separator = style.sign(" · ", ", ");

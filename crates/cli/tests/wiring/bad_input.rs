@@ -109,3 +109,35 @@ refused!(printing_and_merging_at_once, file(""), &["kubeconfig", "--print", "--m
 refused!(a_beginning_without_anybody_to_ask, Sandbox::new(), &["init"]);
 refused!(a_beginning_over_a_file_that_is_there, file(""), &["init", "--name", "demo"]);
 refused!(a_beginning_with_a_bad_name, Sandbox::new(), &["init", "--name", "D", "--provider", "x", "--region", "here"]);
+
+const SIZE: fn() -> Sandbox = Sandbox::new;
+
+refused!(a_size_that_is_none, SIZE(), &["size", "--trainee", "huge=3"]);
+refused!(a_misspelt_size, SIZE(), &["size", "--trainee", "x-larg=3"]);
+refused!(a_size_without_a_count, SIZE(), &["size", "--trainee", "x-large"]);
+refused!(no_trainees_of_a_size, SIZE(), &["size", "--trainee", "x-large=0"]);
+refused!(less_than_no_trainees, SIZE(), &["size", "--trainee", "x-large=-2"]);
+refused!(a_number_of_trainees_that_is_none, SIZE(), &["size", "--trainee", "x-large=two"]);
+refused!(a_size_twice_with_nothing_between, SIZE(), &["size", "--trainee", "x-large=2,,small=3"]);
+refused!(no_trainees_at_all, SIZE(), &["size"]);
+refused!(an_own_size_without_memory, SIZE(), &["size", "--custom", "cpu=24"]);
+refused!(an_own_size_without_cpu, SIZE(), &["size", "--custom", "memory=96Gi"]);
+refused!(an_own_size_with_an_unknown_part, SIZE(), &["size", "--custom", "cpu=24,ram=96Gi"]);
+refused!(an_own_size_that_says_nothing, SIZE(), &["size", "--custom", "large"]);
+refused!(an_own_size_with_a_wrong_unit, SIZE(), &["size", "--custom", "cpu=24,memory=96GB"]);
+refused!(an_own_size_with_half_a_cpu, SIZE(), &["size", "--custom", "cpu=0.5,memory=96Gi"]);
+refused!(an_own_size_beyond_any_machine, SIZE(), &["size", "--custom", "cpu=900,memory=96Gi"]);
+refused!(an_own_size_with_the_name_of_another, SIZE(), &["size", "--custom", "name=small,cpu=24,memory=96Gi"]);
+refused!(a_platform_without_machines, SIZE(), &["size", "--trainee", "small=3", "--provider", "k3d"]);
+refused!(a_platform_and_all_of_them, SIZE(), &["size", "--trainee", "small=3", "--provider", "eks", "--compare"]);
+refused!(an_architecture_that_is_none, SIZE(), &["size", "--trainee", "small=3", "--architecture", "sparc"]);
+refused!(
+    an_architecture_without_machines,
+    SIZE(),
+    &["size", "--trainee", "small=3", "--provider", "aks", "--architecture", "arm64"]
+);
+refused!(more_hours_than_a_month_has, SIZE(), &["size", "--trainee", "small=3", "--busy-hours", "800"]);
+refused!(a_client_that_drives_nothing, SIZE(), &["size", "--trainee", "small=3", "--client-parallel", "0"]);
+refused!(trainees_of_the_file_that_are_none, file("[trainees.huge]\ncount = 3\n"), &["size"]);
+refused!(trainees_with_a_mistake_in_a_plan, file("[trainees.small]\ncount = 3\ncpu = 4\n"), UP);
+refused!(services_that_are_none, file("[core]\nservices = \"none\"\n"), UP);

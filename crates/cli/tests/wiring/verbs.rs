@@ -104,3 +104,33 @@ fn a_stage_that_does_not_exist_yet_is_refused() {
     assert_eq!(ran.code, Some(2), "{}", ran.snapshot());
     assert!(ran.stderr.contains("the last stage is `cluster`"), "{}", ran.stderr);
 }
+
+#[test]
+fn pools_are_advised_and_what_is_advised_can_be_pasted() {
+    let sandbox = Sandbox::new();
+    let ran = sandbox.run(&["size", "--trainee", "x-large=20,small=100", "--client-parallel", "8"]);
+    insta::assert_snapshot!(ran.snapshot());
+    let fragment = ran.stdout.split_once("\n\n").expect("the fragment comes last").1;
+    let sandbox = Sandbox::with_file(&format!("{FILE}{fragment}"));
+    let explained = sandbox.run(&["profile", "show", "--explain"]);
+    assert_eq!(explained.code, Some(0), "{}", explained.snapshot());
+    // The trainees of the file are those that are meant where no flag names any.
+    let again = sandbox.run(&["size", "--client-parallel", "8"]);
+    assert_eq!(again.stdout, ran.stdout);
+}
+
+#[test]
+fn clouds_are_compared() {
+    let arguments = ["size", "--trainee", "xx-large=4", "--custom", "cpu=24,memory=96Gi", "--compare"];
+    insta::assert_snapshot!(Sandbox::new().run(&arguments).snapshot());
+}
+
+#[test]
+fn sizes_are_told_to_programs() {
+    let ran = Sandbox::new().run(&["size", "--trainee", "medium=8", "--output", "json"]);
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).expect("one line of JSON");
+    assert_eq!(told["type"], "size");
+    assert_eq!(told["advice"]["workers"][0]["sizes"][0]["count"], 8);
+    assert_eq!(told["advice"]["client_wait_secs"], 400);
+    assert!(told["fragment"].as_str().is_some_and(|text| text.contains("[workers.default]")));
+}

@@ -58,6 +58,7 @@ impl<'a> Builder<'a> {
         let nat = self.required(&at("network.nat"), document.network.nat);
         let core = self.core_pool(&document.core);
         let workers = self.worker_pools(&document.workers);
+        let trainees = self.trainees(&document.trainees);
         let autoscaler = self.required(&at("autoscaler.enabled"), document.autoscaler.enabled);
         let addons = self.required(&at("addons"), document.addons);
         let tags = self.tags(&document.tags);
@@ -75,6 +76,7 @@ impl<'a> Builder<'a> {
             network: NetworkSpec { nat: nat? },
             core: core?,
             workers: workers?,
+            trainees: trainees?,
             autoscaler: autoscaler?.into(),
             addons: addons?.into(),
             tags,

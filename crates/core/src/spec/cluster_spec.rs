@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::sizing::Trainees;
 use crate::spec::{
     ApiAccess, Architecture, ClusterName, Cpu, EngineSettings, Gibibytes, JournalLocation, KubernetesVersion, LabelKey,
     LabelValue, Location, Memory, PoolName, ProviderName, ProviderOptions, TagKey, Taint, ZoneCount,
@@ -37,6 +38,9 @@ pub struct ClusterSpec {
     pub core: CorePool,
     /// The pools of the trainees; at least one.
     pub workers: BTreeMap<PoolName, WorkerPool>,
+    /// How many trainees run at the same time at most, largest first; empty when nobody said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trainees: Vec<Trainees>,
     /// Whether the cluster autoscaler is set up, where the platform leaves that to us.
     pub autoscaler: Toggle,
     /// Whether add-ons are managed here; off for a user who manages them elsewhere.
@@ -188,10 +192,31 @@ pub struct CorePool {
     pub nodes: u32,
     /// How many nodes there may be; at least `nodes`.
     pub max: Option<u32>,
+    /// What runs there.
+    #[serde(skip_serializing_if = "CoreServices::is_tuned")]
+    pub services: CoreServices,
     /// Each node's machine.
     pub machine: Machine,
     /// Labels of each node, beside [`CORE_LABEL`](crate::spec::CORE_LABEL).
     pub labels: BTreeMap<LabelKey, LabelValue>,
+}
+
+/// What runs on the core nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CoreServices {
+    /// The services of the platform as its performance guide tunes them. A plan proves that they have room.
+    Tuned,
+    /// Services of other sizes, of which nothing is proved.
+    Other,
+}
+
+impl CoreServices {
+    /// Whether they are those of the performance guide.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+    pub(crate) fn is_tuned(&self) -> bool {
+        *self == Self::Tuned
+    }
 }
 
 /// A pool of trainees, which grows and shrinks with them.

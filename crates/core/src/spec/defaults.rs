@@ -21,6 +21,7 @@ nat = "single"
 
 [core]
 nodes = 3
+services = "tuned"
 machine = { cpu = 8, memory = "32Gi", architecture = "x86_64", disk = "100Gi", types = [] }
 
 [autoscaler]

@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor, value::SeqAccessDeserializer};
 
-use crate::spec::{ControlPlaneLog, Nat};
+use crate::spec::{ControlPlaneLog, CoreServices, Nat};
 
 /// What a cluster for the Howso Platform should be: `howso-infra.toml`, and the form of profiles.
 ///
@@ -52,6 +52,9 @@ pub struct SpecDocument {
     /// The pools of the trainees, by name: a lower-case letter, then up to 11 lower-case letters and digits. The pool
     /// `"default"` is called `"worker"` on the platform.
     pub workers: BTreeMap<String, WorkerDocument>,
+    /// How many trainees run at the same time at most, by their size: a name of the platform such as `"x-large"`, or one of your own. A
+    /// plan proves that they have room on the worker nodes.
+    pub trainees: BTreeMap<String, TraineeDocument>,
     /// The cluster autoscaler.
     pub autoscaler: AutoscalerDocument,
     /// Tags on everything that is created.
@@ -95,6 +98,9 @@ pub struct CoreDocument {
     /// How many nodes there may be at most; without it, exactly `nodes`.
     #[schemars(range(min = 1, max = 100))]
     pub max: Option<u64>,
+    /// What runs there: `"tuned"`, the services of the platform as its performance guide tunes them, of which a plan proves that they
+    /// have room; or `"other"`, of which nothing is proved.
+    pub services: Option<CoreServices>,
     /// Each node's machine.
     pub machine: MachineDocument,
     /// Labels of each node, beside `howso.com/allowWorkers=False`.
@@ -123,6 +129,22 @@ pub struct WorkerDocument {
     pub labels: BTreeMap<String, String>,
     /// Taints of each node as `"key=value:NoSchedule"`, beside `howso.com/nodetype=worker:NoSchedule`.
     pub taints: Vec<String>,
+}
+
+/// Trainees of one size.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TraineeDocument {
+    /// How many run at the same time, at most. Required.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub count: Option<u64>,
+    /// Virtual CPUs that each requests; only for a size of your own.
+    #[schemars(range(min = 1, max = 1024))]
+    pub cpu: Option<u64>,
+    /// Memory that each requests; only for a size of your own: `"96Gi"`.
+    #[schemars(regex(pattern = "^[0-9]+(Mi|Gi|Ti)B?$"))]
+    #[schemars(example = "96Gi")]
+    pub memory: Option<String>,
 }
 
 /// The machine of each node in a pool: its size, or the platform's instance types by name.

@@ -85,7 +85,7 @@ pub struct SpecErrors {
 
 impl SpecErrors {
     /// `Ok` when there are no errors.
-    pub(crate) fn check(errors: Vec<SpecError>) -> Result<(), Self> {
+    pub fn check(errors: Vec<SpecError>) -> Result<(), Self> {
         if errors.is_empty() { Ok(()) } else { Err(Self::from(errors)) }
     }
 }

@@ -25,6 +25,7 @@ mod schema;
 mod schema_cursor;
 mod shape;
 mod suggest;
+mod trainees;
 mod tree;
 mod units;
 
@@ -33,12 +34,12 @@ mod tests;
 
 pub use api_access::ApiAccess;
 pub use cluster_spec::{
-    ClusterSpec, ControlPlaneLog, ControlPlaneLogs, CorePool, KubernetesSpec, LocalNodes, Machine, Nat, NetworkSpec,
-    Protection, Purchase, Toggle, WorkerPool,
+    ClusterSpec, ControlPlaneLog, ControlPlaneLogs, CorePool, CoreServices, KubernetesSpec, LocalNodes, Machine, Nat,
+    NetworkSpec, Protection, Purchase, Toggle, WorkerPool,
 };
 pub use document::{
     AutoscalerDocument, CoreDocument, EngineDocument, KubernetesDocument, MachineDocument, NetworkDocument,
-    SpecDocument, WorkerDocument,
+    SpecDocument, TraineeDocument, WorkerDocument,
 };
 pub use engine_settings::EngineSettings;
 pub use errors::{Invalid, SpecError, SpecErrorKind, SpecErrors, SpecWarning, SpecWarningKind};

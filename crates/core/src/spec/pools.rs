@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::spec::build::Builder;
 use crate::spec::{
-    Architecture, CORE_LABEL, CoreDocument, CorePool, Cpu, Gibibytes, KeyPath, LabelKey, LabelValue, LocalNodes,
-    Machine, MachineDocument, Memory, PoolName, Purchase, SpecErrorKind, SpecWarningKind, Taint, WORKER_TAINT,
-    WorkerDocument, WorkerPool,
+    Architecture, CORE_LABEL, CoreDocument, CorePool, CoreServices, Cpu, Gibibytes, KeyPath, LabelKey, LabelValue,
+    LocalNodes, Machine, MachineDocument, Memory, PoolName, Purchase, SpecErrorKind, SpecWarningKind, Taint,
+    WORKER_TAINT, WorkerDocument, WorkerPool,
 };
 
 /// Pools have bounds so that a slip of the hand cannot order a thousand machines.
@@ -28,14 +28,16 @@ impl Builder<'_> {
             None => Some(None),
         };
         self.check_order(&nodes_path, nodes, &max_path, max.flatten());
-        if nodes.is_some_and(|nodes| nodes < CORE_NODES_WANTED) {
+        let services = self.required(&path.key("services"), document.services);
+        let is_tuned = services == Some(CoreServices::Tuned);
+        if is_tuned && nodes.is_some_and(|nodes| nodes < CORE_NODES_WANTED) {
             let message = format!("the tuned NATS values need {CORE_NODES_WANTED} core nodes, each for one replica");
             let hint = "3 or more; fewer only with untuned NATS";
             self.warn(SpecWarningKind::FewCoreNodes, &nodes_path, message, hint);
         }
         let machine = self.machine(&path.key("machine"), &document.machine);
         let labels = self.labels(&path.key("labels"), &document.labels);
-        Some(CorePool { nodes: nodes?, max: max?, machine: machine?, labels })
+        Some(CorePool { nodes: nodes?, max: max?, services: services?, machine: machine?, labels })
     }
 
     /// The worker pools.

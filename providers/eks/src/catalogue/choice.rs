@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
+use howso_infra_core::sizing::MachineType;
+use howso_infra_core::sizing::catalogue::EKS;
 use howso_infra_core::spec::{Machine, Purchase};
 use howso_infra_core::{ErrorKind, ProviderError};
-
-use crate::catalogue::table::{InstanceType, PRICE_BASIS, TYPES, find};
 
 /// How many types a spot pool gets: the more, the less often all of them are taken back at once.
 const SPOT_TYPES: usize = 5;
@@ -30,8 +30,8 @@ pub(crate) fn candidates(machine: &Machine) -> Vec<String> {
     fitting(machine).map(|candidate| candidate.name.clone()).collect()
 }
 
-fn fitting(machine: &Machine) -> impl Iterator<Item = &'static InstanceType> {
-    TYPES.iter().filter(|candidate| candidate.automatic && fits(candidate, machine))
+fn fitting(machine: &Machine) -> impl Iterator<Item = &'static MachineType> {
+    EKS.types().iter().filter(|candidate| candidate.automatic && fits(candidate, machine))
 }
 
 /// Chooses the types of the pool called `pool`.
@@ -53,14 +53,15 @@ pub(crate) fn choose(
         Purchase::OnDemand => current.len() == 1,
         Purchase::Spot => current.len() > 1,
     };
-    if is_as_many && current.iter().all(|name| find(name).is_some_and(|found| fits_tightly(found, machine))) {
+    if is_as_many && current.iter().all(|name| EKS.find(name).is_some_and(|found| fits_tightly(found, machine))) {
         return Ok(Choice { types: current.to_vec(), explanation: format!("{pool}: {}, as before", join(current)) });
     }
     let fitting: Vec<_> = fitting(machine).filter(|candidate| offered(&candidate.name)).collect();
     let Some(best) = fitting.first() else { return Err(nothing_fits(pool, machine)) };
     // The autoscaler foresees one shape for all nodes of a group, so the types of a spot pool are of one shape.
-    let same_shape = |other: &&&InstanceType| (other.vcpus, other.memory_mib) == (best.vcpus, best.memory_mib);
-    let chosen: Vec<&InstanceType> = match purchase {
+    let same_shape =
+        |other: &&&MachineType| (other.vcpus, other.memory_mebibytes) == (best.vcpus, best.memory_mebibytes);
+    let chosen: Vec<&MachineType> = match purchase {
         Purchase::OnDemand => vec![*best],
         Purchase::Spot => fitting.iter().filter(same_shape).take(SPOT_TYPES).copied().collect(),
     };
@@ -82,14 +83,14 @@ fn choose_named(pool: &str, machine: &Machine, offered: &dyn Fn(&str) -> bool) -
     Err(ProviderError::new(ErrorKind::Capacity { what: join(&missing) }, OFFERINGS, message).with_hint(hint))
 }
 
-fn fits(candidate: &InstanceType, machine: &Machine) -> bool {
+fn fits(candidate: &MachineType, machine: &Machine) -> bool {
     candidate.fits(machine.cpu.get(), machine.memory.mebibytes(), machine.architecture)
 }
 
 /// Whether the type fits and the next smaller one of its family does not: a user who asks for half gets half.
-fn fits_tightly(current: &InstanceType, machine: &Machine) -> bool {
-    let is_smaller = |other: &&InstanceType| other.family() == current.family() && other.vcpus < current.vcpus;
-    fits(current, machine) && !TYPES.iter().filter(is_smaller).any(|smaller| fits(smaller, machine))
+fn fits_tightly(current: &MachineType, machine: &Machine) -> bool {
+    let is_smaller = |other: &&MachineType| other.family == current.family && other.vcpus < current.vcpus;
+    fits(current, machine) && !EKS.types().iter().filter(is_smaller).any(|smaller| fits(smaller, machine))
 }
 
 fn nothing_fits(pool: &str, machine: &Machine) -> ProviderError {
@@ -108,7 +109,7 @@ fn nothing_fits(pool: &str, machine: &Machine) -> ProviderError {
     ProviderError::new(kind, OFFERINGS, message).with_hint(hint)
 }
 
-fn explain(pool: &str, machine: &Machine, chosen: &[&InstanceType], runner_up: Option<&InstanceType>) -> String {
+fn explain(pool: &str, machine: &Machine, chosen: &[&MachineType], runner_up: Option<&MachineType>) -> String {
     let mut text = format!("{pool}: {}, ", join(&chosen.iter().map(|found| found.name.clone()).collect::<Vec<_>>()));
     let _ = write!(text, "cheapest with {} vCPUs and {} on {}", machine.cpu, machine.memory, machine.architecture);
     if let Some(first) = chosen.first() {
@@ -117,11 +118,11 @@ fn explain(pool: &str, machine: &Machine, chosen: &[&InstanceType], runner_up: O
     if let Some(next) = runner_up {
         let _ = write!(text, "; next would be {} at {}", next.name, price(next));
     }
-    let _ = write!(text, " ({PRICE_BASIS})");
+    let _ = write!(text, " ({})", EKS.price_basis);
     text
 }
 
-fn price(instance_type: &InstanceType) -> String {
+fn price(instance_type: &MachineType) -> String {
     instance_type.price_microdollars.map_or_else(
         || "an unknown price".to_owned(),
         |price| format!("${}.{:04}/h", price / 1_000_000, price % 1_000_000 / 100),

@@ -3,22 +3,18 @@
 use std::collections::BTreeMap;
 
 use howso_infra_core::provider::Cost;
+use howso_infra_core::sizing::catalogue::EKS;
 use howso_infra_core::spec::{ClusterSpec, Purchase};
-
-use crate::catalogue::table::{PRICE_BASIS, find};
 
 /// The control plane in standard support: 0.10 US dollars per hour (<https://aws.amazon.com/eks/pricing/>).
 const CONTROL_PLANE_MICRODOLLARS: u64 = 100_000;
-
-/// The region of the prices.
-const PRICED_REGION: &str = "us-east-1";
 
 /// Adds up control plane and nodes, with every worker pool at its minimum and at its maximum; [`None`] when a price is
 /// not known.
 ///
 /// `instance_types` are the chosen types of each pool by its name among node pools. The first of several types counts.
 pub(crate) fn cost(spec: &ClusterSpec, instance_types: &BTreeMap<String, Vec<String>>) -> Option<Cost> {
-    let price = |pool: &str| find(instance_types.get(pool)?.first()?)?.price_microdollars;
+    let price = |pool: &str| EKS.find(instance_types.get(pool)?.first()?)?.price_microdollars;
     let core = price("core")?;
     let (core_min, core_max) = (spec.core.nodes, spec.core.max.unwrap_or(spec.core.nodes));
     let mut idle = CONTROL_PLANE_MICRODOLLARS + core * u64::from(core_min);
@@ -40,8 +36,8 @@ fn basis(spec: &ClusterSpec) -> String {
     if spec.workers.values().any(|pool| pool.purchase == Purchase::Spot) {
         notes.push("spot pools at the on-demand price, which they stay below");
     }
-    if spec.location.as_str() != PRICED_REGION {
+    if spec.location.as_str() != EKS.price_region {
         notes.push("prices of other regions differ");
     }
-    format!("{PRICE_BASIS}; {}", notes.join("; "))
+    format!("{}; {}", EKS.price_basis, notes.join("; "))
 }

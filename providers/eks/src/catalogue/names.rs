@@ -1,9 +1,9 @@
 //! Checks the machines that a user asks for, before any request.
 
+use howso_infra_core::sizing::catalogue::EKS;
 use howso_infra_core::spec::{ClusterSpec, KeyPath, Machine, SpecError, SpecErrorKind};
 
 use crate::catalogue::choice::candidates;
-use crate::catalogue::table::{TYPES, find};
 
 /// How many near names an error lists.
 const SUGGESTIONS: usize = 3;
@@ -28,8 +28,8 @@ fn check_shape(path: KeyPath, machine: &Machine) -> Option<SpecError> {
     if !candidates(machine).is_empty() {
         return None;
     }
-    let alike = TYPES.iter().filter(|known| known.automatic && known.architecture == machine.architecture);
-    let largest = alike.max_by_key(|known| (known.memory_mib, known.vcpus))?;
+    let alike = EKS.types().iter().filter(|known| known.automatic && known.architecture == machine.architecture);
+    let largest = alike.max_by_key(|known| (known.memory_mebibytes, known.vcpus))?;
     Some(SpecError {
         kind: SpecErrorKind::InvalidValue,
         path,
@@ -41,7 +41,7 @@ fn check_shape(path: KeyPath, machine: &Machine) -> Option<SpecError> {
             "ask for a smaller machine; the one with most memory is {} with {} vCPUs and {}Gi",
             largest.name,
             largest.vcpus,
-            largest.memory_mib / 1024
+            largest.memory_mebibytes / 1024
         )),
         origin: None,
     })
@@ -54,7 +54,7 @@ fn check_types(path: &KeyPath, machine: &Machine) -> Vec<SpecError> {
         if machine.types[..index].contains(name) {
             errors.push(error(SpecErrorKind::InvalidValue, format!("instance type {name} is named twice"), None));
         }
-        match find(name) {
+        match EKS.find(name) {
             None => {
                 let message = format!("there is no instance type {name} that a node group can use");
                 errors.push(error(SpecErrorKind::InvalidValue, message, Some(nearest(name))));
@@ -73,7 +73,7 @@ fn check_types(path: &KeyPath, machine: &Machine) -> Vec<SpecError> {
 /// The names that come closest.
 fn nearest(name: &str) -> String {
     let mut names: Vec<_> =
-        TYPES.iter().map(|known| (strsim::damerau_levenshtein(name, &known.name), known.name.as_str())).collect();
+        EKS.types().iter().map(|known| (strsim::damerau_levenshtein(name, &known.name), known.name.as_str())).collect();
     names.sort_unstable();
     let names: Vec<_> = names.iter().take(SUGGESTIONS).map(|(_, name)| *name).collect();
     format!("nearest: {}", names.join(", "))

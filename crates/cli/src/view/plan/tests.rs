@@ -22,6 +22,15 @@ fn a_creation_names_everything_with_what_tells_it_apart() {
 }
 
 #[test]
+fn what_has_room_is_told_below_the_choices() {
+    let mut prepared = samples::creation();
+    prepared.fit = Some(samples::fit());
+    let text = text(&prepared, PLAIN);
+    let told: Vec<&str> = text.lines().skip_while(|line| !line.contains("fits")).take(6).collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
 fn changes_say_what_why_and_what_to_do() {
     insta::assert_snapshot!(text(&samples::changes(), PLAIN), @"
     demo (toy, here, profile large)                             0 to create, 1 to change, 1 to remove, 1 to wait for, 2 unchanged, 1 to replace, 2 blocked

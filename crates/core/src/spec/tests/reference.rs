@@ -28,6 +28,7 @@ nat = "per-zone"
 [core]
 nodes = 3
 max = 5
+services = "tuned"
 machine = { cpu = 8, memory = "32Gi", architecture = "x86_64", disk = "100Gi", types = [] }
 labels = { "example.com/team" = "platform" }
 
@@ -44,6 +45,10 @@ spot = true
 machine = { architecture = "arm64", disk = "200GiB", types = ["m7g.4xlarge", "m8g.4xlarge"] }
 labels = { pool = "spot" }
 taints = ["example.com/spot=true:NoSchedule"]
+
+[trainees]
+x-large = { count = 20 }
+mine = { count = 2, cpu = 12, memory = "48Gi" }
 
 [autoscaler]
 enabled = true
@@ -108,6 +113,7 @@ fn generic(path: &KeyPath) -> String {
     match keys.as_slice() {
         ["workers", _, "labels", _] => "workers.*.labels.*".into(),
         ["workers", _, rest @ ..] => format!("workers.*.{}", rest.join(".")),
+        ["trainees", _, rest @ ..] => format!("trainees.*.{}", rest.join(".")),
         ["core", "labels", _] => "core.labels.*".into(),
         ["tags", _] => "tags.*".into(),
         keys => keys.join("."),
