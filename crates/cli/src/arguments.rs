@@ -480,7 +480,7 @@ pub(crate) struct SizeArguments {
     #[arg(long, value_name = "SIZE=COUNT", value_delimiter = ',', value_hint = ValueHint::Other)]
     pub(crate) trainee: Vec<String>,
     /// Trainees of a size of your own, for example cpu=24,memory=96Gi,count=2; may be repeated with another name=
-    #[arg(long, value_name = "KEY=VALUE,…", value_hint = ValueHint::Other)]
+    #[arg(long, value_name = "KEY=VALUE,...", value_hint = ValueHint::Other)]
     pub(crate) custom: Vec<String>,
     /// Where the cluster runs
     #[arg(long, value_name = "PROVIDER", default_value = "eks", value_parser = platform_names(), conflicts_with = "compare")]
