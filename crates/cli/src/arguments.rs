@@ -7,6 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use howso_infra::core::sizing::platform::PLATFORMS;
+use howso_infra_platform::values::Release;
 
 /// A dedicated Kubernetes cluster for the Howso Platform, in one command.
 #[derive(Debug, Parser)]
@@ -127,6 +128,17 @@ pub(crate) enum Verb {
     /// what it advises.
     #[command(after_long_help = SIZE_EXAMPLES)]
     Size(SizeArguments),
+    /// Print the values of the charts that the platform is made of, each with the reason for it
+    ///
+    /// As the performance guide tunes them, for the provider and the core pool of this cluster. A plan proves that they have room.
+    #[command(after_long_help = VALUES_EXAMPLES)]
+    Values(ValuesArguments),
+    /// Tell clients how long to wait for a trainee
+    ///
+    /// Computed from how long a node takes on this provider. Prints the variable and the configuration, or puts the time into a
+    /// configuration that is there, of which everything else stays as it is.
+    #[command(after_long_help = CLIENT_EXAMPLES)]
+    Client(ClientArguments),
     /// List and show profiles
     #[command(subcommand)]
     Profile(ProfileVerb),
@@ -506,6 +518,41 @@ fn platform_names() -> PossibleValuesParser {
     PLATFORMS.iter().map(|platform| platform.name).into()
 }
 
+/// `values`.
+#[derive(Debug, Args)]
+pub(crate) struct ValuesArguments {
+    /// The release [default: all]
+    #[arg(value_name = "RELEASE", value_parser = release_names())]
+    pub(crate) release: Option<String>,
+    /// Write a file for each release into this directory, instead of printing
+    #[arg(long, value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
+    pub(crate) directory: Option<Utf8PathBuf>,
+    /// The storage class of the volumes [default: the default one of the cluster]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
+    pub(crate) storage_class: Option<String>,
+    /// The domain under which the platform is reached, for example howso.example.com
+    #[arg(long, value_name = "DOMAIN", value_hint = ValueHint::Hostname)]
+    pub(crate) domain: Option<String>,
+    /// Which cluster.
+    #[command(flatten)]
+    pub(crate) spec: SpecArguments,
+}
+
+fn release_names() -> PossibleValuesParser {
+    Release::ALL.map(Release::as_str).into()
+}
+
+/// `client`.
+#[derive(Debug, Args)]
+pub(crate) struct ClientArguments {
+    /// Put the time into this configuration of a client, for example ~/.howso/howso.yml; a new one is made
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) merge: Option<Utf8PathBuf>,
+    /// Which cluster.
+    #[command(flatten)]
+    pub(crate) spec: SpecArguments,
+}
+
 /// `profile`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ProfileVerb {
@@ -624,6 +671,17 @@ Examples:
   howso-infra size --trainee x-large=20,small=100
   howso-infra size --trainee xx-large=4 --custom cpu=24,memory=96Gi --compare
   howso-infra size --trainee medium=8 --client-parallel 8 --output json";
+
+const VALUES_EXAMPLES: &str = "\
+Examples:
+  howso-infra values nats
+  howso-infra values --directory values --domain howso.example.com
+  howso-infra values redis --provider openshift > redis.yaml";
+
+const CLIENT_EXAMPLES: &str = "\
+Examples:
+  howso-infra client --provider eks
+  howso-infra client --merge ~/.howso/howso.yml";
 
 const PROFILE_EXAMPLES: &str = "\
 Examples:

@@ -3,6 +3,7 @@
 mod access;
 mod adopt;
 mod autoscale;
+mod client;
 mod completions;
 mod doctor;
 mod down;
@@ -21,6 +22,7 @@ mod size;
 mod stage;
 mod status;
 mod up;
+mod values;
 mod verify;
 
 use std::sync::Arc;
@@ -73,6 +75,8 @@ pub(crate) fn run(context: &Context<'_>, verb: Verb) -> Result<(), Failure> {
             block_on(async |signals| Box::pin(rehearse::run(context, signals, arguments)).await)
         }
         Verb::Size(arguments) => size::run(context, &arguments),
+        Verb::Values(arguments) => values::run(context, &arguments),
+        Verb::Client(arguments) => client::run(context, &arguments),
         Verb::Profile(verb) => profile::run(context, verb),
         Verb::Adopt(arguments) => block_on(async |signals| Box::pin(adopt::run(context, signals, arguments)).await),
         Verb::Completions(arguments) => completions::run(context, &arguments),
@@ -95,6 +99,8 @@ pub(crate) fn resume(verb: &Verb) -> Option<&'static str> {
         | Verb::Doctor(_)
         | Verb::Verify(_)
         | Verb::Size(_)
+        | Verb::Values(_)
+        | Verb::Client(_)
         | Verb::Profile(_)
         | Verb::Adopt(_)
         | Verb::Completions(_)

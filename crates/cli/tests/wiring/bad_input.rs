@@ -141,3 +141,41 @@ refused!(a_client_that_drives_nothing, SIZE(), &["size", "--trainee", "small=3",
 refused!(trainees_of_the_file_that_are_none, file("[trainees.huge]\ncount = 3\n"), &["size"]);
 refused!(trainees_with_a_mistake_in_a_plan, file("[trainees.small]\ncount = 3\ncpu = 4\n"), UP);
 refused!(services_that_are_none, file("[core]\nservices = \"none\"\n"), UP);
+
+refused!(a_release_that_is_none, Sandbox::new(), &["values", "mongo"]);
+refused!(a_storage_class_that_is_no_name, Sandbox::new(), &["values", "--storage-class", "my class"]);
+refused!(a_domain_that_is_none, Sandbox::new(), &["values", "--domain", "x: y"]);
+refused!(
+    values_over_files_that_are_there,
+    {
+        let sandbox = file("");
+        sandbox.write("here/values/platform-redis.yaml", "mine: true\n");
+        sandbox
+    },
+    &["values", "--directory", "values"]
+);
+refused!(a_client_of_a_cluster_nowhere, Sandbox::new(), &["client"]);
+refused!(a_client_of_an_unknown_platform, file(""), &["client"]);
+
+/// A configuration of a client.
+fn configuration(text: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("here/howso.yml", text);
+    sandbox
+}
+
+const MERGE: &[&str] = &["client", "--provider", "eks", "--merge", "howso.yml"];
+
+refused!(a_configuration_that_is_no_yaml, configuration("howso: [\n"), MERGE);
+refused!(a_configuration_that_is_a_list, configuration("- a\n"), MERGE);
+refused!(
+    a_configuration_whose_time_is_a_word,
+    configuration("howso: {options: {create_max_wait_time: soon}}\n"),
+    MERGE
+);
+refused!(
+    a_configuration_whose_time_is_less_than_none,
+    configuration("howso: {options: {create_max_wait_time: -1}}\n"),
+    MERGE
+);
+refused!(a_configuration_whose_options_are_none, configuration("howso:\n  options: 3\n"), MERGE);

@@ -134,3 +134,37 @@ fn sizes_are_told_to_programs() {
     assert_eq!(told["advice"]["client_wait_secs"], 400);
     assert!(told["fragment"].as_str().is_some_and(|text| text.contains("[workers.default]")));
 }
+
+#[test]
+fn values_are_printed_or_written() {
+    let sandbox = Sandbox::with_file(FILE);
+    let nats = sandbox.run(&["values", "nats"]);
+    assert_eq!(nats.code, Some(0), "{}", nats.snapshot());
+    assert!(nats.stdout.starts_with("# platform-nats: "), "{}", nats.stdout);
+    insta::assert_snapshot!(sandbox.run(&["values", "--directory", "values"]).snapshot());
+    assert_eq!(sandbox.read("here/values/platform-nats.yaml"), nats.stdout);
+    let openshift = sandbox.run(&["values", "platform", "--provider", "openshift", "--domain", "howso.example.com"]);
+    assert!(openshift.stdout.contains("skip: true") && openshift.stdout.contains("domain: howso.example.com"));
+    // A core pool for trying out is asked for less.
+    let small = sandbox.run(&["values", "platform", "--core-nodes", "2"]);
+    assert!(small.stdout.contains("maxReplicas: 3 "), "{}", small.stdout);
+}
+
+#[test]
+fn clients_are_told_how_long_to_wait() {
+    let sandbox = Sandbox::new();
+    insta::assert_snapshot!(sandbox.run(&["client", "--provider", "gke"]).snapshot());
+    let mine = "# mine\nhowso:\n  client_id: x # secret\n  options:\n    create_max_wait_time: 30 # short\n";
+    sandbox.write("here/howso.yml", mine);
+    let merge = ["client", "--provider", "eks", "--merge", "howso.yml"];
+    let ran = sandbox.run(&merge);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{}", ran.snapshot());
+    assert_eq!(sandbox.read("here/howso.yml"), mine.replace("30 #", "400 #"));
+    assert!(sandbox.run(&merge).stderr.contains("which is enough"));
+    sandbox.write("here/howso.yml", "howso: {options: {create_max_wait_time: 0}}\n");
+    assert!(sandbox.run(&merge).stderr.contains("says to wait forever"));
+    // A new file is for its owner alone, because credentials will be in it.
+    let ran = sandbox.run(&["client", "--provider", "eks", "--merge", "new/howso.yml"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.snapshot());
+    assert!(sandbox.read("here/new/howso.yml").contains("create_max_wait_time: 400"));
+}

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::sizing::packing::{Group, PackedNode, pack_on};
-use crate::sizing::services::{SERVICES, Service, Spread};
+use crate::sizing::services::{self, Service, Spread};
 use crate::sizing::{Amounts, MachineType, Nominal, Platform, TraineeSize};
 use crate::spec::{Architecture, ClusterSpec, KeyPath, PoolName, SpecError, SpecErrorKind};
 
@@ -153,43 +153,44 @@ pub fn prove(spec: &ClusterSpec, machines: &Machines) -> Fit {
     Fit { core, workers: worker_fits(machines), trainees }
 }
 
-/// What runs on core nodes: the platform's own pods, then the services.
-fn services(platform: &Platform) -> Vec<Service> {
-    platform.system.iter().chain(&SERVICES).copied().collect()
+/// What runs on so many core nodes: the platform's own pods, then the services.
+fn services(platform: &Platform, core_nodes: u32) -> Vec<Service> {
+    platform.system.iter().copied().chain(services::services(core_nodes)).collect()
 }
 
 pub(super) fn prove_core(nodes: u32, machines: &Machines) -> CoreFit {
     let Machines { platform, core, .. } = machines;
-    let services = services(platform);
+    let services = services(platform, nodes);
     let node = platform.offers(core.nominal);
     CoreFit {
         nodes,
         machine: core.name.clone(),
         node,
         asked: services.iter().map(|service| service.requests.times(service.replicas)).sum(),
-        all_nodes: room(&services, nodes, 0, machines),
-        one_node_lost: room(&services, nodes, 1, machines),
+        all_nodes: room(nodes, 0, machines),
+        one_node_lost: room(nodes, 1, machines),
     }
 }
 
 /// Whether `nodes` of which each leaves `node` to them hold the services of a platform, also when one is lost.
 pub(super) fn is_enough_for_core(platform: &Platform, nodes: u32, node: Amounts) -> bool {
-    let services = services(platform);
+    let services = services(platform, nodes);
     [nodes, nodes.saturating_sub(1)].into_iter().all(|nodes| place(&services, nodes, node).is_some())
 }
 
-/// Whether `services` have room on `nodes`, of which `lost` are gone.
-fn room(services: &[Service], nodes: u32, lost: u32, machines: &Machines) -> Room {
+/// Whether the services have room on `nodes`, of which `lost` are gone.
+fn room(nodes: u32, lost: u32, machines: &Machines) -> Room {
     let Machines { platform, core, .. } = machines;
+    let has_room = |nodes: u32, node| place(&services(platform, nodes), nodes.saturating_sub(lost), node).is_some();
     let node = platform.offers(core.nominal);
-    let has_room = |node| place(services, nodes.saturating_sub(lost), node).is_some();
-    if has_room(node) {
+    if has_room(nodes, node) {
         return Room::Enough;
     }
-    // What has no room on so many nodes is placed at once on the first number on which it has.
-    let more = (nodes + 1..=CORE_NODES_MAX).find(|more| place_at_once(services, more - lost, node).is_some());
-    let larger = platform.machines(core.architecture).find(|known| has_room(platform.offers(known.nominal())));
-    Room::Lacking { nodes: more, machine: larger.map(LargerMachine::from) }
+    let mut larger = platform.machines(core.architecture);
+    Room::Lacking {
+        nodes: (nodes + 1..=CORE_NODES_MAX).find(|more| has_room(*more, node)),
+        machine: larger.find(|known| has_room(nodes, platform.offers(known.nominal()))).map(LargerMachine::from),
+    }
 }
 
 /// Places services on nodes, those first that are spread evenly; [`None`] when no place was found.

@@ -19,5 +19,5 @@ pub use allocatable::Nominal;
 pub use amounts::Amounts;
 pub use catalogue::{Catalogue, MachineType};
 pub use fit::{Fit, Machines, PoolMachine, prove};
-pub use platform::{NodeWait, Platform};
+pub use platform::{ContainerUsers, NodeWait, Platform};
 pub use trainees::{TraineeSize, Trainees};

@@ -17,12 +17,23 @@ pub struct Platform {
     pub control_plane_microdollars: Option<u64>,
     /// How long a trainee waits that needs a new node.
     pub node_wait: NodeWait,
+    /// Who chooses the users that containers run as.
+    pub container_users: ContainerUsers,
     /// What the platform itself runs on core nodes, beside what it runs on each.
     pub system: &'static [Service],
     /// What a node leaves to pods.
     allocatable: fn(Nominal) -> Amounts,
     /// What the platform's own pods on each node request.
     daemons: Amounts,
+}
+
+/// Who chooses the users that containers run as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContainerUsers {
+    /// Whoever writes the manifest.
+    Manifest,
+    /// The platform, by its security context constraints.
+    Platform,
 }
 
 /// How long it takes from a trainee's pod to the trainee, when a node must be made for it: modelled from the times of autoscaler,
@@ -44,6 +55,11 @@ impl NodeWait {
 }
 
 impl Platform {
+    /// The platform of this name; [`None`] for one of which nothing is known.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        PLATFORMS.into_iter().chain([&K3D]).find(|platform| platform.name == name)
+    }
+
     /// What a node leaves to pods that are not the platform's own on each node.
     pub fn offers(&self, nominal: Nominal) -> Amounts {
         (self.allocatable)(nominal).without(self.daemons)
@@ -72,6 +88,7 @@ pub const EKS: Platform = Platform {
     catalogue: Some(catalogue::EKS),
     control_plane_microdollars: Some(100_000),
     node_wait: NodeWait { median_secs: 121, p99_secs: 197 },
+    container_users: ContainerUsers::Manifest,
     system: &[
         system("CoreDNS", 2, 100, 70),
         system("metrics-server", 2, 100, 200),
@@ -88,6 +105,7 @@ pub const GKE: Platform = Platform {
     catalogue: Some(catalogue::GKE),
     control_plane_microdollars: Some(100_000),
     node_wait: NodeWait { median_secs: 127, p99_secs: 219 },
+    container_users: ContainerUsers::Manifest,
     system: COMMON_SYSTEM,
     allocatable: allocatable::gke,
     daemons: Amounts { cpu_millicores: 345, memory_mebibytes: 560, pods: 8 },
@@ -99,6 +117,7 @@ pub const AKS: Platform = Platform {
     catalogue: Some(catalogue::AKS),
     control_plane_microdollars: Some(100_000),
     node_wait: NodeWait { median_secs: 157, p99_secs: 302 },
+    container_users: ContainerUsers::Manifest,
     system: COMMON_SYSTEM,
     allocatable: allocatable::aks,
     daemons: Amounts { cpu_millicores: 350, memory_mebibytes: 470, pods: 8 },
@@ -110,6 +129,7 @@ pub const OPENSHIFT: Platform = Platform {
     catalogue: Some(catalogue::EKS),
     control_plane_microdollars: None,
     node_wait: NodeWait { median_secs: 256, p99_secs: 424 },
+    container_users: ContainerUsers::Platform,
     system: COMMON_SYSTEM,
     allocatable: allocatable::openshift,
     daemons: Amounts { cpu_millicores: 700, memory_mebibytes: 2560, pods: 12 },
@@ -121,6 +141,7 @@ pub const K3D: Platform = Platform {
     catalogue: None,
     control_plane_microdollars: Some(0),
     node_wait: NodeWait { median_secs: 10, p99_secs: 30 },
+    container_users: ContainerUsers::Manifest,
     system: COMMON_SYSTEM,
     allocatable: allocatable::k3s,
     daemons: Amounts { cpu_millicores: 0, memory_mebibytes: 0, pods: 2 },

@@ -25,7 +25,9 @@ fn the_large_profile_has_room_also_with_one_node_lost() {
     ] {
         let machines = machines(platform, core, worker);
         let core = prove_core(3, &machines);
-        assert_eq!((&core.all_nodes, &core.one_node_lost), (&Room::Enough, &Room::Enough), "{}", platform.name);
+        assert!(core.all_nodes.is_enough(), "{}", platform.name);
+        // OpenShift keeps so much for itself that two of its nodes of this size do not hold everything.
+        assert_eq!(core.one_node_lost.is_enough(), platform.name != "openshift", "{}", platform.name);
         let workers = worker_fits(&machines);
         assert_eq!(workers[0].largest().map(|fit| (fit.size.as_str(), fit.per_node)), Some(("xx-large", 1)));
     }
@@ -54,11 +56,11 @@ fn what_has_no_room_is_told_with_the_smallest_change() {
     assert_eq!(error.path.to_string(), "core");
     assert_eq!(
         error.message,
-        "the services of the platform have no room on 3 × m6a.xlarge: they request 13.6 CPUs and 42.6 GiB in all, NATS 3 × 2 CPUs \
+        "the services of the platform have no room on 3 × m6a.xlarge: they request 14.6 CPUs and 47.6 GiB in all, NATS 3 × 2 CPUs \
          and 8 GiB, and a node leaves them 3.7 CPUs and 14.1 GiB"
     );
     let hint = error.hint.expect("there is a cure");
-    assert_eq!(hint, "enough would be, under [core], nodes = 4 or machine = { cpu = 8, memory = \"32Gi\" }");
+    assert_eq!(hint, "enough would be, under [core], nodes = 5 or machine = { cpu = 8, memory = \"32Gi\" }");
     // A machine too small for one replica is not cured by many.
     let core = prove_core(3, &machines(&EKS, "c6a.xlarge", "m6a.xlarge"));
     assert!(matches!(core.all_nodes, Room::Lacking { nodes: None, machine: Some(_) }), "{core:?}");
@@ -181,9 +183,10 @@ proptest! {
         let nominal = Nominal { vcpus, memory_mebibytes: gibibytes * 1024, pods: 58 };
         let core = PoolMachine { name: "made up".to_owned(), nominal, architecture: Architecture::X86_64 };
         let machines = Machines { platform: &EKS, core, workers: BTreeMap::new() };
-        let services = services(&EKS);
-        let enough = |nodes: u32, nominal| place(&services, nodes.saturating_sub(lost), EKS.offers(nominal)).is_some();
-        match room(&services, nodes, lost, &machines) {
+        let enough = |nodes: u32, nominal| {
+            place(&services(&EKS, nodes), nodes.saturating_sub(lost), EKS.offers(nominal)).is_some()
+        };
+        match room(nodes, lost, &machines) {
             Room::Enough => prop_assert!(enough(nodes, nominal)),
             Room::Lacking { nodes: more, machine } => {
                 prop_assert!(!enough(nodes, nominal));

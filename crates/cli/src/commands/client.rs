@@ -1,0 +1,91 @@
+//! `client`: how long clients wait for a trainee.
+
+use std::fs;
+use std::io;
+
+use camino::Utf8Path;
+use howso_infra::core::sizing::Platform;
+use howso_infra_platform::client::{MergeError, Merged, USUAL_WAIT_SECS, WAIT_VARIABLE, Wait, fresh, merge};
+use serde_json::{Value, json};
+
+use super::{Context, profile};
+use crate::arguments::ClientArguments;
+use crate::failure::Failure;
+use crate::settings;
+use crate::view::Report;
+use crate::view::style::{Style, lines};
+
+pub(super) fn run(context: &Context<'_>, arguments: &ClientArguments) -> Result<(), Failure> {
+    let layers = settings::with_profile(settings::layers(&arguments.spec, context.machine)?, context.machine)?;
+    let spec = profile::resolve_as_far_as_possible(context, layers)?.spec;
+    let platform = Platform::named(spec.provider.as_str()).ok_or_else(|| {
+        Failure::usage(
+            "nobody says where the cluster runs",
+            "for example --provider eks, or provider in howso-infra.toml",
+        )
+    })?;
+    let wait = Wait::of(platform.node_wait);
+    if let Some(file) = &arguments.merge {
+        return put(context, file, wait);
+    }
+    context.console.data(&WaitReport(wait));
+    Ok(())
+}
+
+/// Puts the time into a file, which stays as readable to others as it is.
+fn put(context: &Context<'_>, file: &Utf8Path, wait: Wait) -> Result<(), Failure> {
+    let path = context.machine.directory.join(file);
+    let failed = |action| move |source| Failure::File { action, path: file.to_owned(), source };
+    let (text, permissions) = match fs::read_to_string(&path) {
+        Ok(text) => (Some(text), Some(fs::metadata(&path).map_err(failed("read"))?.permissions())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (None, None),
+        Err(source) => return Err(failed("read")(source)),
+    };
+    let merged = text.map_or_else(|| Ok(Merged::Changed(fresh(wait))), |text| merge(&text, wait.secs));
+    match merged.map_err(|error| cannot(file, &error))? {
+        Merged::Changed(text) => {
+            howso_infra::kubeconfig::write(&path, &text).map_err(failed("write"))?;
+            if let Some(permissions) = permissions {
+                fs::set_permissions(&path, permissions).map_err(failed("write"))?;
+            }
+            context.console.note(format!("{file} says now to wait {} s: {}", wait.secs, wait.reason()));
+        }
+        Merged::Kept { secs: 0 } => context.console.note(format!("{file} says to wait forever, and stays as it is")),
+        Merged::Kept { secs } => context.console.note(format!("{file} says to wait {secs} s, which is enough")),
+    }
+    Ok(())
+}
+
+fn cannot(file: &Utf8Path, error: &MergeError) -> Failure {
+    Failure::usage(format!("{file} was left alone: {error}"), "correct it, or print the settings without --merge")
+}
+
+/// The time, as it is set.
+struct WaitReport(Wait);
+
+impl Report for WaitReport {
+    fn kind(&self) -> &'static str {
+        "client"
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "create_max_wait_secs": self.0.secs, "reason": self.0.reason(), "variable": WAIT_VARIABLE,
+            "configuration": fresh(self.0),
+        })
+    }
+
+    fn text(&self, _style: Style) -> String {
+        let text = [
+            format!("# {}; clients wait {USUAL_WAIT_SECS} s otherwise.", self.0.reason()),
+            format!("export {WAIT_VARIABLE}={}", self.0.secs),
+            String::new(),
+            "# The same in howso.yml:".to_owned(),
+        ];
+        lines(
+            text.into_iter().chain(
+                fresh(self.0).lines().filter(|line| !line.trim().starts_with('#')).map(|line| format!("# {line}")),
+            ),
+        )
+    }
+}
