@@ -99,9 +99,10 @@ pub(crate) enum Verb {
     /// Write or print the access to the cluster
     #[command(after_long_help = KUBECONFIG_EXAMPLES)]
     Kubeconfig(KubeconfigArguments),
-    /// Check everything that `up` needs, and say how to cure what is wrong
+    /// Check everything that `up` and trainees need, and say how to cure what is wrong
     ///
-    /// Credentials, permissions, quotas against the plan at its maximum, what the region offers, helper programs.
+    /// Credentials, permissions, quotas against the plan at its maximum, what the region offers, helper programs. In a cluster that is
+    /// there also its nodes with their labels and taints, autoscaler, metrics, storage class and add-ons. Changes nothing.
     Doctor(DoctorArguments),
     /// Prove that pods land where they should, with pods that are removed again
     ///

@@ -7,6 +7,7 @@
 mod autoscale;
 mod error;
 mod event;
+mod health;
 pub mod interrupt;
 mod journal;
 pub mod kubeconfig;

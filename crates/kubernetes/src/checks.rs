@@ -28,6 +28,55 @@ pub(crate) const STORAGE_CLASS: &str = "storage-class";
 /// Worker nodes keep everything but trainees off.
 pub(crate) const WORKER_NODES: &str = "worker-nodes";
 
+/// What a check is for, in the words of those who run the platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meaning {
+    /// What it looks at.
+    pub subject: &'static str,
+    /// What happens to the platform while it does not pass.
+    pub matters: &'static str,
+    /// The command that cures it, with `NODE` and `POD` for what the check names.
+    pub cure: &'static str,
+}
+
+/// What the check of this name is for; [`None`] for one of a later version of this program.
+pub fn meaning(check: &str) -> Option<Meaning> {
+    let (subject, matters, cure) = match check {
+        ADD_ONS => (
+            "add-ons",
+            "pods lack names, networks, volumes or measured use",
+            "kubectl -n kube-system get pods, and kubectl -n kube-system describe pod POD for what does not run",
+        ),
+        AUTOSCALER => (
+            "autoscaler",
+            "trainees wait for worker nodes that nobody makes",
+            "`howso-infra up`, which puts back what it set up, and kubectl -n kube-system logs deploy/cluster-autoscaler",
+        ),
+        CORE_NODES => (
+            "core nodes",
+            "trainees run beside NATS, Redis and Postgres, or these have nowhere to run",
+            "kubectl label node NODE howso.com/allowWorkers=False --overwrite, or replace the node",
+        ),
+        METRICS => (
+            "metrics",
+            "the services of the platform are not scaled with what is asked of them",
+            "kubectl -n kube-system rollout restart deploy/metrics-server, or `howso-infra up`",
+        ),
+        STORAGE_CLASS => (
+            "storage class",
+            "NATS, Redis, Postgres and MinIO get no volumes",
+            "`howso-infra up`, and kubectl annotate storageclass NAME storageclass.kubernetes.io/is-default-class- for one too many",
+        ),
+        WORKER_NODES => (
+            "worker nodes",
+            "other pods take the room of trainees, and keep their nodes from going",
+            "kubectl taint node NODE howso.com/nodetype=worker:NoSchedule --overwrite, or replace the node",
+        ),
+        _ => return None,
+    };
+    Some(Meaning { subject, matters, cure })
+}
+
 /// What a look showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {

@@ -28,6 +28,7 @@ mod workloads;
 pub use autoscaling::{Growth, Look, PodReference, PoolNodes, ScaleUpNews, Unhelped};
 pub use backend::KubernetesBackend;
 pub use canaries::{Canary, CanaryState, Landing, Replica};
+pub use checks::{Meaning, meaning};
 pub use graph::graph;
 pub use kinds::CHECK;
 pub use workloads::Workload;

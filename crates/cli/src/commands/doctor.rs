@@ -1,4 +1,4 @@
-//! `doctor`: everything that `up` needs, checked by reads alone.
+//! `doctor`: everything that `up` needs, and whether a cluster that is there does what it is for, by reads alone.
 
 use howso_infra::Goal;
 use howso_infra::core::plan::Replacement;
@@ -22,6 +22,7 @@ pub(super) async fn run(
     let goal = Goal::Up { replacement: Replacement::Allowed };
     let prepared = signals.or_stop(session.prepare(goal)).await??;
     let mut findings = signals.or_stop(session.preflight(&prepared)).await?;
+    findings.extend(prepared.health());
     findings.extend(prepared.plan.blocked().map(|decision| Finding {
         severity: Severity::Warning,
         subject: decision.resource.to_string(),

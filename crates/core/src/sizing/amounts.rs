@@ -59,13 +59,6 @@ impl Amounts {
         self.parts().into_iter().zip(whole.parts()).map(share).max().unwrap_or_default()
     }
 
-    /// The names of the parts of which `other` has more.
-    pub fn lacks(self, other: Self) -> Vec<&'static str> {
-        let names = ["CPU", "memory", "pods"];
-        let parts = self.parts().into_iter().zip(other.parts()).zip(names);
-        parts.filter(|((own, other), _)| own < other).map(|(_, name)| name).collect()
-    }
-
     fn parts(self) -> [u64; 3] {
         [self.cpu_millicores, self.memory_mebibytes, self.pods]
     }
