@@ -19,15 +19,15 @@ pub(super) fn types() -> &'static [MachineType] {
 
 /// The sizes of one series. The table is a part of this program, and its test reads every row.
 fn series_sizes(row: Vec<&'static str>) -> Vec<MachineType> {
-    let [before, after, memory_gib_per_vcpu, price, vcpus] =
-        row.try_into().expect("every row of the table has five columns");
+    let [series, before, after, memory_gib_per_vcpu, price, vcpus] =
+        row.try_into().expect("every row of the table has six columns");
     let memory_gib_per_vcpu: u64 = memory_gib_per_vcpu.parse().expect("the table gives memory in whole GiB");
     let price = parse_microdollars(price);
     let of_size = |size: &str| {
         let vcpus: u32 = size.parse().expect("the table gives sizes as numbers");
         MachineType {
             name: format!("{before}{vcpus}{after}"),
-            family: after,
+            family: series,
             vcpus,
             memory_mebibytes: u64::from(vcpus) * memory_gib_per_vcpu * 1024,
             pods: 0,
