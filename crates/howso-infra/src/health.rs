@@ -3,11 +3,22 @@
 use howso_infra_core::{Finding, Observed, Severity, Status};
 use howso_infra_kubernetes::{CHECK, Meaning, meaning};
 
-use crate::Prepared;
+use crate::{Error, Prepared, Session};
+
+impl Session {
+    /// What the checks inside the cluster showed, and how the platform fares there, by reads alone; nothing while there is no cluster.
+    pub async fn health(&self, prepared: &Prepared) -> Result<Vec<Finding>, Error> {
+        let mut findings = prepared.checks();
+        if let Some(backend) = self.kubernetes.as_ref().filter(|_| !findings.is_empty()) {
+            findings.extend(self.reading(async || backend.platform_findings().await).await?);
+        }
+        Ok(findings)
+    }
+}
 
 impl Prepared {
-    /// What the checks inside the cluster showed, each with what it matters for and what cures it; nothing while there is no cluster.
-    pub fn health(&self) -> Vec<Finding> {
+    /// What the checks showed, each with what it matters for and what cures it.
+    fn checks(&self) -> Vec<Finding> {
         let checks = self.observation.resources.iter().filter(|(id, _)| id.kind() == CHECK);
         let looks = checks.flat_map(|(id, observed)| observed.iter().map(move |observed| (id.name(), observed)));
         let mut findings: Vec<Finding> = looks.map(|(name, observed)| finding(name, observed)).collect();

@@ -19,6 +19,7 @@ mod objects;
 mod observe;
 mod owned_fields;
 mod ownership;
+mod platform;
 mod poll;
 mod scheduling;
 mod submit;
