@@ -3,16 +3,19 @@
 use howso_infra_core::{Finding, Observed, Severity, Status};
 use howso_infra_kubernetes::{CHECK, Meaning, meaning};
 
-use crate::{Error, Prepared, Session};
+use crate::{Prepared, Session};
 
 impl Session {
     /// What the checks inside the cluster showed, and how the platform fares there, by reads alone; nothing while there is no cluster.
-    pub async fn health(&self, prepared: &Prepared) -> Result<Vec<Finding>, Error> {
+    pub async fn health(&self, prepared: &Prepared) -> Vec<Finding> {
         let mut findings = prepared.checks();
         if let Some(backend) = self.kubernetes.as_ref().filter(|_| !findings.is_empty()) {
-            findings.extend(self.reading(async || backend.platform_findings().await).await?);
+            match self.reading(async || backend.platform_findings().await).await {
+                Ok(more) => findings.extend(more),
+                Err(error) => findings.push(unseen("platform", &error.to_string(), None)),
+            }
         }
-        Ok(findings)
+        findings
     }
 }
 
@@ -22,16 +25,16 @@ impl Prepared {
         let checks = self.observation.resources.iter().filter(|(id, _)| id.kind() == CHECK);
         let looks = checks.flat_map(|(id, observed)| observed.iter().map(move |observed| (id.name(), observed)));
         let mut findings: Vec<Finding> = looks.map(|(name, observed)| finding(name, observed)).collect();
-        let unseen = self.observation.gaps.iter().filter(|gap| gap.kinds.iter().any(|kind| kind == CHECK));
-        findings.extend(unseen.map(|gap| Finding {
-            severity: Severity::Note,
-            subject: "cluster".to_owned(),
-            message: format!("its checks could not be looked at: {}", gap.error.message),
-            cure: gap.error.hint.clone(),
-            kind: None,
-        }));
+        let gaps = self.observation.gaps.iter().filter(|gap| gap.kinds.iter().any(|kind| kind == CHECK));
+        findings.extend(gaps.map(|gap| unseen("cluster", &gap.error.message, gap.error.hint.clone())));
         findings
     }
+}
+
+/// What could not be looked at, which is no failure.
+fn unseen(subject: &str, why: &str, cure: Option<String>) -> Finding {
+    let message = format!("could not be looked at: {why}");
+    Finding { severity: Severity::Note, subject: subject.to_owned(), message, cure, kind: None }
 }
 
 fn finding(check: &str, observed: &Observed) -> Finding {

@@ -22,7 +22,7 @@ pub(super) async fn run(
     let goal = Goal::Up { replacement: Replacement::Allowed };
     let prepared = signals.or_stop(session.prepare(goal)).await??;
     let mut findings = signals.or_stop(session.preflight(&prepared)).await?;
-    findings.extend(signals.or_stop(Box::pin(session.health(&prepared))).await??);
+    findings.extend(signals.or_stop(Box::pin(session.health(&prepared))).await?);
     findings.extend(prepared.plan.blocked().map(|decision| Finding {
         severity: Severity::Warning,
         subject: decision.resource.to_string(),
