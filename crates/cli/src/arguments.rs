@@ -508,7 +508,7 @@ pub(crate) struct SizeArguments {
     #[arg(long, value_name = "HOURS", default_value_t = 160, value_parser = clap::value_parser!(u64).range(0..=730))]
     pub(crate) busy_hours: u64,
     /// Also advise a machine for a client that drives so many trainees at the same time
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1000), conflicts_with = "compare")]
     pub(crate) client_parallel: Option<u32>,
     /// The specification file [default: howso-infra.toml here or in the nearest directory above]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]

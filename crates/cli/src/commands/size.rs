@@ -35,7 +35,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &SizeArguments) -> Result<()
     let advice: Advice = ask(platform).map_err(|none| {
         Failure::usage(none.to_string(), "ask for smaller trainees, another --architecture or another --provider")
     })?;
-    let client = arguments.client_parallel.and_then(|parallel| client(platform, architecture, parallel));
+    let client = arguments.client_parallel.map(|parallel| client(platform, architecture, parallel)).transpose()?;
     context.console.data(&SizeReport { advice: &advice, trainees: &trainees, architecture, client });
     Ok(())
 }
@@ -96,8 +96,10 @@ fn custom(layers: Layers, text: &str) -> Result<Layers, Failure> {
 }
 
 /// A core for every trainee that is driven at the same time, and some for the client's own work.
-fn client(platform: &Platform, architecture: Architecture, parallel: u32) -> Option<ClientAdvice> {
+fn client(platform: &Platform, architecture: Architecture, parallel: u32) -> Result<ClientAdvice, Failure> {
     let cpus = parallel + CLIENT_OWN_CPUS;
-    let machine = platform.machines(architecture).find(|machine| machine.vcpus >= cpus)?;
-    Some(ClientAdvice { parallel, cpus, machine: machine.name.clone(), price_microdollars: machine.price_microdollars })
+    let machine = platform.machines(architecture).find(|machine| machine.vcpus >= cpus).ok_or_else(|| {
+        Failure::usage(format!("no machine of {} has {cpus} CPUs", platform.name), "a smaller --client-parallel")
+    })?;
+    Ok(ClientAdvice { parallel, cpus, machine: machine.name.clone(), price_microdollars: machine.price_microdollars })
 }

@@ -1,7 +1,5 @@
 //! What has room on the nodes, as a person reads it.
 
-use std::collections::BTreeMap;
-
 use howso_infra::core::sizing::fit::{CoreFit, TraineesFit, WorkerFit};
 use howso_infra::core::sizing::{Fit, Trainees, services};
 
@@ -37,11 +35,15 @@ fn largest(pool: &WorkerFit) -> Option<String> {
 }
 
 fn running(fit: &TraineesFit, trainees: &[Trainees]) -> String {
+    let used = fit.nodes_at_peak.iter().filter(|(_, count)| **count > 0);
+    let nodes: Vec<String> = used.map(|(pool, count)| format!("{} of {pool}", counted_long(*count))).collect();
+    format!("trainees: {} at a time take {}", sizes(trainees), nodes.join(", "))
+}
+
+/// How many of each size.
+pub(crate) fn sizes(trainees: &[Trainees]) -> String {
     let sizes: Vec<String> = trainees.iter().map(|own| format!("{} {}", own.count, own.size)).collect();
-    let nodes: BTreeMap<_, _> = fit.nodes_at_peak.iter().filter(|(_, count)| **count > 0).collect();
-    let nodes: Vec<String> =
-        nodes.into_iter().map(|(pool, count)| format!("{} of {pool}", counted_long(*count))).collect();
-    format!("trainees: {} at a time take {}", sizes.join(", "), nodes.join(", "))
+    sizes.join(", ")
 }
 
 fn counted_long(count: u64) -> String {

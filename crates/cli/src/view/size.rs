@@ -3,10 +3,12 @@
 use howso_infra::core::sizing::advice::{CoreAdvice, HOURS_PER_MONTH, PoolAdvice, SizeAdvice};
 use howso_infra::core::sizing::{Advice, NoAdvice, Trainees, services};
 use howso_infra::core::spec::Architecture;
+use howso_infra_platform::client::WAIT_VARIABLE;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::view::Report;
+use crate::view::fit::sizes;
 use crate::view::style::{Style, add_line, hourly};
 
 /// What is advised.
@@ -48,7 +50,7 @@ impl Report for SizeReport<'_> {
     fn text(&self, style: Style) -> String {
         let Advice { platform, price_basis, core, workers, .. } = self.advice;
         let mut text = String::new();
-        let title = format!("{} on {platform}", wanted(self.trainees));
+        let title = format!("{} on {platform}", sizes(self.trainees));
         add_line(&mut text, &format!("{}    {price_basis}", style.bold(&title)));
         add_line(&mut text, &format!("  core     {}", core_line(core)));
         for pool in workers {
@@ -70,7 +72,7 @@ impl SizeReport<'_> {
             format!(
                 "a trainee that needs a new node waits {node_wait_median_secs} s, and one of a hundred more than {node_wait_p99_secs} s"
             ),
-            format!("so let clients wait: HOWSO_CLIENT_CREATE_MAX_WAIT_TIME={client_wait_secs}"),
+            format!("so let clients wait: {WAIT_VARIABLE}={client_wait_secs}"),
         ]
     }
 
@@ -93,11 +95,6 @@ impl SizeReport<'_> {
         });
         std::iter::once(costs).chain(warm).collect()
     }
-}
-
-fn wanted(trainees: &[Trainees]) -> String {
-    let sizes: Vec<String> = trainees.iter().map(|own| format!("{} {}", own.count, own.size)).collect();
-    sizes.join(", ")
 }
 
 fn core_line(core: &CoreAdvice) -> String {
@@ -169,7 +166,7 @@ impl Report for ComparisonReport<'_> {
     }
 
     fn text(&self, style: Style) -> String {
-        let mut text = format!("{}\n", style.bold(&wanted(self.trainees)));
+        let mut text = format!("{}\n", style.bold(&sizes(self.trainees)));
         for (name, answer) in self.answers {
             let line = match answer {
                 Ok(advice) => comparison(advice),

@@ -138,6 +138,8 @@ refused!(
 );
 refused!(more_hours_than_a_month_has, SIZE(), &["size", "--trainee", "small=3", "--busy-hours", "800"]);
 refused!(a_client_that_drives_nothing, SIZE(), &["size", "--trainee", "small=3", "--client-parallel", "0"]);
+refused!(a_client_beyond_any_machine, SIZE(), &["size", "--trainee", "small=3", "--client-parallel", "900"]);
+refused!(a_client_and_all_platforms, SIZE(), &["size", "--trainee", "small=3", "--client-parallel", "8", "--compare"]);
 refused!(trainees_of_the_file_that_are_none, file("[trainees.huge]\ncount = 3\n"), &["size"]);
 refused!(trainees_with_a_mistake_in_a_plan, file("[trainees.small]\ncount = 3\ncpu = 4\n"), UP);
 refused!(services_that_are_none, file("[core]\nservices = \"none\"\n"), UP);

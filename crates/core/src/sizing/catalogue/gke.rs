@@ -2,14 +2,10 @@
 
 use std::sync::LazyLock;
 
-use super::{MachineType, parse_microdollars, proportional, rows, sorted};
-use crate::spec::Architecture;
+use super::{Family, MachineType, rows, sorted};
 
 /// The families; the file says where its numbers come from.
 const FAMILIES: &str = include_str!("gke.csv");
-
-/// The size whose price the table gives, in virtual CPUs.
-const PRICED_VCPUS: u32 = 16;
 
 static TYPES: LazyLock<Vec<MachineType>> = LazyLock::new(|| sorted(rows(FAMILIES).flat_map(family_types).collect()));
 
@@ -19,22 +15,8 @@ pub(super) fn types() -> &'static [MachineType] {
 
 /// The types of one family. The table is a part of this program, and its test reads every row.
 fn family_types(row: Vec<&'static str>) -> Vec<MachineType> {
-    let [family, memory_gib_per_vcpu, price, vcpus, chosen] =
+    let [name, memory_gib_per_vcpu, price, vcpus, chosen] =
         row.try_into().expect("every row of the table has five columns");
-    let memory_gib_per_vcpu: u64 = memory_gib_per_vcpu.parse().expect("the table gives memory in whole GiB");
-    let price = parse_microdollars(price);
-    let of_size = |size: &str| {
-        let vcpus: u32 = size.parse().expect("the table gives sizes as numbers");
-        MachineType {
-            name: format!("{family}-{vcpus}"),
-            family,
-            vcpus,
-            memory_mebibytes: u64::from(vcpus) * memory_gib_per_vcpu * 1024,
-            pods: 0,
-            architecture: Architecture::X86_64,
-            price_microdollars: price.map(|price| proportional(price, PRICED_VCPUS, vcpus)),
-            automatic: chosen == "automatic",
-        }
-    };
-    vcpus.split_whitespace().map(of_size).collect()
+    let family = Family { name, memory_gib_per_vcpu, price, vcpus, automatic: chosen == "automatic" };
+    family.sizes(|vcpus| format!("{name}-{vcpus}"))
 }

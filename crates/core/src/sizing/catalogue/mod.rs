@@ -86,6 +86,42 @@ pub const GKE: Catalogue =
 pub const AKS: Catalogue =
     Catalogue { types: aks::types, price_basis: "eastus, on demand, 2026", price_region: "eastus" };
 
+/// A family of x86 machines, as a row of a table gives it.
+struct Family {
+    name: &'static str,
+    memory_gib_per_vcpu: &'static str,
+    /// Of the size with [`Family::PRICED_VCPUS`].
+    price: &'static str,
+    /// Its sizes.
+    vcpus: &'static str,
+    automatic: bool,
+}
+
+impl Family {
+    /// The size whose price the tables give, in virtual CPUs.
+    const PRICED_VCPUS: u32 = 16;
+
+    /// Its machines, each with its name.
+    fn sizes(self, name: impl Fn(u32) -> String) -> Vec<MachineType> {
+        let memory_gib_per_vcpu: u64 = self.memory_gib_per_vcpu.parse().expect("tables give memory in whole GiB");
+        let price = parse_microdollars(self.price);
+        let of_size = |size: &str| {
+            let vcpus: u32 = size.parse().expect("tables give sizes as numbers");
+            MachineType {
+                name: name(vcpus),
+                family: self.name,
+                vcpus,
+                memory_mebibytes: u64::from(vcpus) * memory_gib_per_vcpu * 1024,
+                pods: 0,
+                architecture: Architecture::X86_64,
+                price_microdollars: price.map(|price| proportional(price, Self::PRICED_VCPUS, vcpus)),
+                automatic: self.automatic,
+            }
+        };
+        self.vcpus.split_whitespace().map(of_size).collect()
+    }
+}
+
 /// The rows of a table, without comments and heading.
 fn rows(text: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
     let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());

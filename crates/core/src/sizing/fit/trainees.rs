@@ -1,6 +1,6 @@
 //! Whether the trainees that are to run have room on the worker nodes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -146,13 +146,11 @@ impl TraineesFit {
     }
 
     pub(super) fn warnings(&self) -> Vec<String> {
-        let mut told = BTreeSet::new();
-        let is_new = |pair: &&(String, String)| told.insert((*pair).clone());
         let text = |(size, next): &(String, String)| {
             format!(
                 "a trainee of size {size} that runs out of memory is made again as {next}, which no worker node holds"
             )
         };
-        self.next_too_large.iter().filter(is_new).map(text).collect()
+        self.next_too_large.iter().map(text).collect()
     }
 }
