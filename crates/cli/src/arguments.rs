@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use howso_infra::core::sizing::platform::PLATFORMS;
-use howso_infra_platform::values::Release;
+use howso_infra::core::spec::Release;
 
 /// A dedicated Kubernetes cluster for the Howso Platform, in one command.
 #[derive(Debug, Parser)]
@@ -134,6 +134,12 @@ pub(crate) enum Verb {
     /// As the performance guide tunes them, for the provider and the core pool of this cluster. A plan proves that they have room.
     #[command(after_long_help = VALUES_EXAMPLES)]
     Values(ValuesArguments),
+    /// Install, look at and remove the releases of the Howso Platform
+    ///
+    /// NATS, Redis, Postgres, `MinIO` and the platform itself, as the performance guide tunes them, through the program `helm`. Where the
+    /// charts come from and what differs stands under [platform] in howso-infra.toml.
+    #[command(subcommand)]
+    Platform(PlatformVerb),
     /// Tell clients how long to wait for a trainee
     ///
     /// Computed from how long a node takes on this provider. Prints the variable and the configuration, or puts the time into a
@@ -543,6 +549,58 @@ fn release_names() -> PossibleValuesParser {
     Release::ALL.map(Release::as_str).into()
 }
 
+/// `platform`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlatformVerb {
+    /// Make the secrets, and install or change the releases
+    ///
+    /// Passwords are made once, at random, and never shown; secrets that are there are kept. A release that fails is taken back. The
+    /// same command goes on where another one ended.
+    #[command(after_long_help = PLATFORM_UP_EXAMPLES)]
+    Up(PlatformUpArguments),
+    /// Show the releases, and what keeps them from running
+    Status(PlatformStatusArguments),
+    /// Remove the releases; their volumes and passwords stay
+    #[command(after_long_help = PLATFORM_DOWN_EXAMPLES)]
+    Down(PlatformDownArguments),
+}
+
+/// `platform up`.
+#[derive(Debug, Args)]
+pub(crate) struct PlatformUpArguments {
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Which cluster.
+    #[command(flatten)]
+    pub(crate) spec: SpecArguments,
+}
+
+/// `platform status`.
+#[derive(Debug, Args)]
+pub(crate) struct PlatformStatusArguments {
+    /// Which cluster.
+    #[command(flatten)]
+    pub(crate) spec: SpecArguments,
+}
+
+/// `platform down`.
+#[derive(Debug, Args)]
+pub(crate) struct PlatformDownArguments {
+    /// Do not ask: the name of the cluster whose platform is removed
+    #[arg(long, short, value_name = "NAME", value_hint = ValueHint::Other)]
+    pub(crate) yes: Option<String>,
+    /// Also delete the volumes of the releases, and the passwords that open them
+    #[arg(long)]
+    pub(crate) delete_data: bool,
+    /// Remove it even while trainees are at work
+    #[arg(long)]
+    pub(crate) force_workloads: bool,
+    /// Which cluster.
+    #[command(flatten)]
+    pub(crate) spec: SpecArguments,
+}
+
 /// `client`.
 #[derive(Debug, Args)]
 pub(crate) struct ClientArguments {
@@ -678,6 +736,17 @@ Examples:
   howso-infra values nats
   howso-infra values --directory values --domain howso.example.com
   howso-infra values redis --provider openshift > redis.yaml";
+
+const PLATFORM_UP_EXAMPLES: &str = "\
+Examples:
+  howso-infra platform up
+  howso-infra platform up --set platform.charts=./charts --yes
+  howso-infra up --until platform";
+
+const PLATFORM_DOWN_EXAMPLES: &str = "\
+Examples:
+  howso-infra platform down
+  howso-infra platform down --delete-data --yes howso";
 
 const CLIENT_EXAMPLES: &str = "\
 Examples:

@@ -7,7 +7,7 @@ use howso_infra::core::plan::{Plan, Reason};
 use howso_infra::core::{ErrorKind, Finding, Severity};
 use howso_infra::engine::{Interruption, JournalError, Outcome};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, ReleaseCounts, ReleaseTroubles};
 
 /// How a command ended, as its caller sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,7 @@ impl Exit {
             Failure::Workloads { .. } => Self::Foreign,
             Failure::Unfit(findings) | Failure::Found(findings) => Self::of_findings(findings),
             Failure::Unfinished { outcome, .. } => Self::of_outcome(outcome),
+            Failure::Releases(counts, troubles) => Self::of_releases(*counts, troubles),
             Failure::StillDifferent(_) => Self::Partly,
             Failure::LeftBehind { .. } => Self::LeftBehind,
             Failure::Interrupted | Failure::Abandoned => Self::Interrupted,
@@ -71,12 +72,16 @@ impl Exit {
             Error::Spec(_)
             | Error::UnknownProvider { .. }
             | Error::PlanOutdated { .. }
-            | Error::ScaledByPlatform { .. } => Self::Usage,
+            | Error::ScaledByPlatform { .. }
+            | Error::PlatformFile(_) => Self::Usage,
             Error::NotAsWanted { .. } => Self::Changes,
             Error::Provider(error) => Self::of_kind(&error.kind),
             Error::Journal(JournalError::Held { .. } | JournalError::Lost { .. }) => Self::Held,
             Error::Journal(error) if error.is_about_credentials() => Self::Credentials,
-            Error::SeveralDeployments { .. } => Self::Foreign,
+            Error::SeveralDeployments { .. }
+            | Error::ForeignReleases { .. }
+            | Error::SecretLacks { .. }
+            | Error::TraineesAtWork { .. } => Self::Foreign,
             // What else the library may come to report needs nothing more specific than a failure.
             _ => Self::Failed,
         }
@@ -112,6 +117,16 @@ impl Exit {
         }
         match Self::most_telling(outcome.failures.iter().map(|failure| Self::of_kind(&failure.error.kind))) {
             Self::Failed if outcome.counts.settled > 0 => Self::Partly,
+            told => told,
+        }
+    }
+
+    fn of_releases(counts: ReleaseCounts, troubles: &ReleaseTroubles) -> Self {
+        if counts.is_interrupted {
+            return Self::Interrupted;
+        }
+        match Self::most_telling(troubles.failures.iter().map(|(_, error)| Self::of_kind(&error.kind))) {
+            Self::Failed if counts.done > 0 => Self::Partly,
             told => told,
         }
     }

@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 use howso_infra::core::error::StepFailure;
 use howso_infra::core::plan::{Direction, Plan};
 use howso_infra::core::spec::SpecErrors;
-use howso_infra::core::{Finding, Leftover};
+use howso_infra::core::{Finding, Leftover, ProviderError};
 use howso_infra::engine::Outcome;
 use howso_infra::{Finished, Workload};
 
@@ -95,6 +95,9 @@ pub(crate) enum Failure {
         /// What is still there by a new plan.
         remaining: Option<Box<Plan>>,
     },
+    /// Not every release of the platform is as it should be.
+    #[error("{}", describe_releases(*.0))]
+    Releases(ReleaseCounts, ReleaseTroubles),
     /// The control plane cannot be used yet.
     #[error("there is no access to the cluster yet")]
     NoAccess,
@@ -152,6 +155,36 @@ impl Failure {
             }
             (Direction::Up | Direction::Down, _) => Ok(finished),
         }
+    }
+}
+
+/// What became of releases.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReleaseCounts {
+    pub(crate) done: usize,
+    pub(crate) failed: usize,
+    pub(crate) skipped: usize,
+    pub(crate) unfinished: usize,
+    pub(crate) is_interrupted: bool,
+}
+
+/// Why releases failed.
+#[derive(Clone, Debug)]
+pub(crate) struct ReleaseTroubles {
+    /// What failed, by the name of the release.
+    pub(crate) failures: Vec<(&'static str, ProviderError)>,
+    /// What was missing when it was last looked at.
+    pub(crate) waiting: Vec<String>,
+}
+
+fn describe_releases(counts: ReleaseCounts) -> String {
+    let ReleaseCounts { done, failed, skipped, unfinished, is_interrupted } = counts;
+    let total = done + failed + skipped + unfinished;
+    let done = format!("{done} of {} done", counted(total, "release is", "releases are"));
+    match (is_interrupted, failed) {
+        (true, _) => format!("interrupted: {done}"),
+        (false, 1) => format!("1 release failed: {done}"),
+        (false, failed) => format!("{failed} releases failed: {done}"),
     }
 }
 

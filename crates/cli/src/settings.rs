@@ -7,7 +7,8 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 use howso_infra::Registry;
 use howso_infra::core::spec::{
-    EMBEDDED_PROFILES, Layers, ProfileChoice, Resolved, SpecErrors, embedded_profile, profile_name, resolve,
+    EMBEDDED_PROFILES, Layer, Layers, Origin, ProfileChoice, Resolved, SpecErrors, embedded_profile, profile_name,
+    resolve,
 };
 
 use crate::arguments::SpecArguments;
@@ -23,7 +24,20 @@ const RESERVED_VARIABLES: [&str; 2] = ["HOWSO_INFRA_CONFIG", "HOWSO_INFRA_STATE_
 /// Puts the specification together.
 pub(crate) fn load(arguments: &SpecArguments, machine: &Machine, registry: &Registry) -> Result<Resolved, Failure> {
     let layers = with_profile(layers(arguments, machine)?, machine)?;
-    Ok(resolve(&layers, &registry.schemas())?)
+    let mut resolved = resolve(&layers, &registry.schemas())?;
+    for (key, path) in resolved.spec.platform.paths_mut() {
+        *path = base(resolved.origins.get(&key), machine).join(&path);
+    }
+    Ok(resolved)
+}
+
+/// What a path is relative to: the file that says it, else the current directory.
+fn base(origin: Option<&Origin>, machine: &Machine) -> Utf8PathBuf {
+    let file = origin.and_then(|origin| match &origin.layer {
+        Layer::File { path, .. } | Layer::Profile { path: Some(path), .. } => path.parent(),
+        _ => None,
+    });
+    file.map_or_else(|| machine.directory.clone(), |directory| machine.directory.join(directory))
 }
 
 /// All layers but the profile. What is wrong in several of them is reported together.

@@ -14,15 +14,13 @@ use tokio::sync::mpsc;
 
 use crate::clock::{Clock, Hold, Moment};
 use crate::event::Event;
+use crate::journal::LEASE_RENEWAL;
 use crate::journal::record::Record;
 use crate::journal::{Journal, JournalError};
 use crate::lease::Lease;
 use crate::machine::{Effect, Input, RunState};
 use crate::outcome::Outcome;
 use crate::settings::RunSettings;
-
-/// How often a lease is renewed while nothing else is written.
-const LEASE_RENEWAL: Duration = Duration::from_secs(20);
 
 /// What a run works with.
 pub struct Surroundings<'a> {

@@ -1,8 +1,10 @@
 //! Why a command could not be carried out.
 
+use camino::Utf8PathBuf;
 use howso_infra_core::spec::SpecErrors;
 use howso_infra_core::{DeploymentId, ErrorKind, GraphError, ProviderError};
 use howso_infra_engine::JournalError;
+use howso_infra_kubernetes::PLATFORM_NAMESPACE;
 
 /// Why a command could not be carried out. What failed while a plan ran is in [`crate::Finished`] instead.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +57,40 @@ pub enum Error {
         /// What would change.
         resources: Vec<String>,
     },
+    /// The cluster is not there yet, or nothing is known of what is inside.
+    #[error("there is no cluster to install the platform in")]
+    NoClusterForPlatform,
+    /// A file that says how the platform is installed cannot be read.
+    #[error("{}", .0)]
+    PlatformFile(#[source] howso_infra_platform::releases::Unreadable),
+    /// Somebody else installed releases under these names.
+    #[error("{} in the namespace {PLATFORM_NAMESPACE} was installed by somebody else", releases.join(", "))]
+    ForeignReleases {
+        /// Their names.
+        releases: Vec<&'static str>,
+    },
+    /// A secret that is there lacks what the platform looks for in it.
+    #[error("the secret {secret} is there, but it has no {}", keys.join(", "))]
+    SecretLacks {
+        /// Its name.
+        secret: &'static str,
+        /// The keys that it lacks.
+        keys: Vec<&'static str>,
+    },
+    /// Trainees are at work.
+    #[error("{} at work, so the platform was not removed: {}", count(trainees), trainees.join(", "))]
+    TraineesAtWork {
+        /// The names of their pods.
+        trainees: Vec<String>,
+    },
+    /// A file that Helm is given cannot be written.
+    #[error("cannot write {path}")]
+    HelmFile {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A provider built a graph that is none.
     #[error("the provider's resource graph is broken")]
     Graph(#[from] GraphError),
@@ -105,6 +141,16 @@ impl Error {
             Self::NothingToAdopt { .. } => Some("check --name, --region and the credentials' account".to_owned()),
             Self::ScaledByPlatform { .. } => Some("leave it to the cluster; this is for local clusters".to_owned()),
             Self::NotAsWanted { .. } => Some("see `howso-infra plan`, then run `howso-infra up` first".to_owned()),
+            Self::NoClusterForPlatform => Some("make the cluster first: howso-infra up".to_owned()),
+            Self::PlatformFile(_) => Some("correct platform.charts or platform.values".to_owned()),
+            Self::ForeignReleases { .. } => Some(format!(
+                "go on with Helm yourself and the values of `howso-infra values`, or remove what is yours: helm uninstall RELEASE --namespace {PLATFORM_NAMESPACE}"
+            )),
+            Self::SecretLacks { secret, .. } => Some(format!(
+                "add what it lacks, or remove it to have it made: kubectl delete secret {secret} --namespace {PLATFORM_NAMESPACE}"
+            )),
+            Self::TraineesAtWork { .. } => Some("let them end, or say --force-workloads".to_owned()),
+            Self::HelmFile { .. } => Some("choose another place with --state-dir".to_owned()),
             Self::Journal(error) => error.hint(),
             #[cfg(feature = "bucket")]
             Self::Bucket { .. } => Some("check the bucket's name, AWS_REGION and the credentials".to_owned()),
@@ -114,6 +160,13 @@ impl Error {
             Self::BucketNotCompiledIn { .. } => Some("build with `--features bucket`".to_owned()),
             Self::Spec(_) | Self::Graph(_) | Self::Random(_) => None,
         }
+    }
+}
+
+fn count(trainees: &[String]) -> String {
+    match trainees.len() {
+        1 => "1 trainee is".to_owned(),
+        several => format!("{several} trainees are"),
     }
 }
 

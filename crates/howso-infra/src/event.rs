@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use howso_infra_core::ProviderError;
 use howso_infra_kubernetes::{Growth, PodReference, Unhelped};
+use howso_infra_platform::releases::Action;
 use serde::Serialize;
 
 /// Something that happened, for views.
@@ -23,6 +24,8 @@ pub enum Event {
     Engine(howso_infra_engine::Event),
     /// An autoscaler decided something.
     Autoscaling(AutoscalingEvent),
+    /// Something happened to a release of the platform.
+    Platform(PlatformEvent),
 }
 
 /// What an autoscaler decided.
@@ -51,6 +54,60 @@ pub enum AutoscalingEvent {
     Postponed {
         /// Who holds it.
         why: String,
+    },
+}
+
+/// What happens to the releases of the platform.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlatformEvent {
+    /// A secret was made, with passwords that nobody has seen.
+    SecretMade {
+        /// Its name.
+        secret: &'static str,
+    },
+    /// Helm, which an earlier run started, is still at work on a release, and is waited for.
+    HelmAtWork {
+        /// The release.
+        release: &'static str,
+    },
+    /// Helm begins with a release.
+    ReleaseStarted {
+        /// The release.
+        release: &'static str,
+        /// What is done.
+        action: Action,
+    },
+    /// What keeps releases from being ready, each time it is something else.
+    ReleasesWait {
+        /// Pods and volumes, each with what it lacks.
+        waiting: Vec<String>,
+    },
+    /// A pod was deleted that its stateful set would wait for in vain; it is made again as it is wanted.
+    StuckPodReplaced {
+        /// The pod.
+        pod: String,
+    },
+    /// A release is ready.
+    ReleaseReady {
+        /// The release.
+        release: &'static str,
+        /// How long it took.
+        elapsed_secs: f64,
+    },
+    /// A release is gone.
+    ReleaseRemoved {
+        /// The release.
+        release: &'static str,
+        /// How long it took.
+        elapsed_secs: f64,
+    },
+    /// Helm failed.
+    ReleaseFailed {
+        /// The release.
+        release: &'static str,
+        /// Why.
+        error: ProviderError,
     },
 }
 

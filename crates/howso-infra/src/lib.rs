@@ -11,6 +11,7 @@ mod health;
 pub mod interrupt;
 mod journal;
 pub mod kubeconfig;
+pub mod platform;
 mod prepare;
 mod randomness;
 mod read;
@@ -26,7 +27,7 @@ pub use howso_infra_kubernetes::{Growth, PodReference, Unhelped, Workload};
 
 pub use autoscale::{Autoscaler, Resize};
 pub use error::Error;
-pub use event::{AutoscalingEvent, Event, Observer, Phase};
+pub use event::{AutoscalingEvent, Event, Observer, Phase, PlatformEvent};
 pub use prepare::{Goal, Prepared};
 pub use registry::Registry;
 pub use run::{Finished, Run};

@@ -173,8 +173,8 @@ impl KubernetesBackend {
         Ok(Landing { node: node.to_owned(), is_core, is_worker: has_taint(&found) })
     }
 
-    /// The deployment that owns the cluster.
-    async fn deployment(&self) -> Result<Option<String>, ProviderError> {
+    /// The deployment that owns the cluster; [`None`] while there is none of ours.
+    pub async fn deployment(&self) -> Result<Option<String>, ProviderError> {
         Ok(self.api.session().await?.and_then(|session| match session.owner {
             Ownership::Ours { deployment, .. } => Some(deployment.to_string()),
             Ownership::Foreign { .. } | Ownership::Unclaimed => None,

@@ -17,6 +17,9 @@ const PAGES_MAX: usize = 1_000;
 /// How often a list is begun again because its continuation expired.
 const RESTARTS_MAX: usize = 3;
 
+/// How a page is asked for.
+type Ask = fn(&Request, &ListParams) -> Result<http::Request<Vec<u8>>, kube::core::request::Error>;
+
 /// All objects of a collection that have the labels of `selector`.
 pub(crate) async fn all(
     api: &Api,
@@ -24,21 +27,43 @@ pub(crate) async fn all(
     path: &str,
     selector: Option<&str>,
 ) -> Result<Vec<Json>, ProviderError> {
+    whole(api, call, path, selector, Request::list).await
+}
+
+/// Of all objects of a collection that have the labels of `selector`, only their metadata: the server sends nothing else.
+pub(crate) async fn metadata(api: &Api, call: &Call, path: &str, selector: &str) -> Result<Vec<Json>, ProviderError> {
+    whole(api, call, path, Some(selector), Request::list_metadata).await
+}
+
+async fn whole(
+    api: &Api,
+    call: &Call,
+    path: &str,
+    selector: Option<&str>,
+    ask: Ask,
+) -> Result<Vec<Json>, ProviderError> {
     let mut restarts = 0;
     loop {
-        match pages(api, call, path, selector).await {
+        match pages(api, call, path, selector, ask).await {
             Err(error) if error.code.as_deref() == Some("Expired") && restarts < RESTARTS_MAX => restarts += 1,
             result => return result,
         }
     }
 }
 
-async fn pages(api: &Api, call: &Call, path: &str, selector: Option<&str>) -> Result<Vec<Json>, ProviderError> {
+async fn pages(
+    api: &Api,
+    call: &Call,
+    path: &str,
+    selector: Option<&str>,
+    ask: Ask,
+) -> Result<Vec<Json>, ProviderError> {
     let mut items = Vec::new();
     let mut params = ListParams { limit: Some(PAGE), ..ListParams::default() };
     params.label_selector = selector.map(str::to_owned);
+    let collection = Request::new(path);
     for _ in 0..PAGES_MAX {
-        let request = Request::new(path).list(&params).map_err(|error| bug(call, &error))?;
+        let request = ask(&collection, &params).map_err(|error| bug(call, &error))?;
         let mut answer = api.send(call, request).await?.body;
         if let Some(Json::Array(page)) = answer.get_mut("items").map(Json::take) {
             items.extend(page);

@@ -11,7 +11,7 @@ use crate::manifest::{Name, resource};
 use crate::object::ObjectKind;
 
 /// The namespace of the platform.
-pub(crate) const PLATFORM_NAMESPACE: &str = "howso";
+pub const PLATFORM_NAMESPACE: &str = "howso";
 
 /// Kubernetes' own namespace, in which its add-ons run.
 pub(crate) const SYSTEM_NAMESPACE: &str = "kube-system";

@@ -47,6 +47,19 @@ impl KubernetesBackend {
     }
 }
 
+impl KubernetesBackend {
+    /// The trainees that run or wait in the namespace of the platform, by the names of their pods.
+    pub async fn trainees(&self) -> Result<Vec<String>, ProviderError> {
+        if self.api.session().await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let path = collection("v1", "pods", Some(PLATFORM_NAMESPACE));
+        let pods = list::all(&self.api, &Call::read("list pods"), &path, None).await?;
+        let trainees = pods.iter().filter(|pod| is_trainee(pod) && !is_ours(pod) && !has_ended(pod));
+        Ok(trainees.map(|pod| name(pod).to_owned()).collect())
+    }
+}
+
 impl Seen<'_> {
     fn findings(&self) -> Vec<Finding> {
         let mut findings: Vec<Finding> = self.pods.iter().filter_map(|pod| waiting(pod)).collect();
@@ -185,6 +198,10 @@ fn unscaled(scaler: &Json) -> Option<Finding> {
         cure: Some("raise autoscaling.maxReplicas in the values of howso-platform, and core.nodes if a plan says that there is no room".to_owned()),
         kind: None,
     })
+}
+
+fn has_ended(pod: &Json) -> bool {
+    matches!(text(pod, "/status/phase"), "Succeeded" | "Failed")
 }
 
 /// Whether a pod may run on workers, as trainees may.

@@ -12,6 +12,7 @@ mod init;
 mod kubeconfig;
 mod man;
 mod plan;
+mod platform;
 #[cfg(feature = "eks")]
 mod policy;
 mod profile;
@@ -34,7 +35,7 @@ use howso_infra::{Event, Registry, Run, Session, Surroundings};
 #[cfg(feature = "eks")]
 use howso_infra_rehearsal::Rehearsal;
 
-use crate::arguments::{SpecArguments, Verb};
+use crate::arguments::{PlatformVerb, SpecArguments, Stage, Verb};
 use crate::failure::Failure;
 use crate::machine::Machine;
 use crate::settings;
@@ -76,6 +77,7 @@ pub(crate) fn run(context: &Context<'_>, verb: Verb) -> Result<(), Failure> {
         }
         Verb::Size(arguments) => size::run(context, &arguments),
         Verb::Values(arguments) => values::run(context, &arguments),
+        Verb::Platform(verb) => block_on(async |signals| Box::pin(platform::run(context, signals, verb)).await),
         Verb::Client(arguments) => client::run(context, &arguments),
         Verb::Profile(verb) => profile::run(context, verb),
         Verb::Adopt(arguments) => block_on(async |signals| Box::pin(adopt::run(context, signals, arguments)).await),
@@ -88,9 +90,12 @@ pub(crate) fn run(context: &Context<'_>, verb: Verb) -> Result<(), Failure> {
 /// The command that resumes a verb which changes things.
 pub(crate) fn resume(verb: &Verb) -> Option<&'static str> {
     match verb {
+        Verb::Up(arguments) if arguments.until == Some(Stage::Platform) => Some("howso-infra up --until platform"),
         Verb::Up(_) => Some("howso-infra up"),
         Verb::Down(_) => Some("howso-infra down"),
         Verb::Autoscale(_) => Some("howso-infra autoscale"),
+        Verb::Platform(PlatformVerb::Up(_)) => Some("howso-infra platform up"),
+        Verb::Platform(PlatformVerb::Down(_)) => Some("howso-infra platform down"),
         Verb::Init(_)
         | Verb::Plan(_)
         | Verb::Status(_)
@@ -98,6 +103,7 @@ pub(crate) fn resume(verb: &Verb) -> Option<&'static str> {
         | Verb::Kubeconfig(_)
         | Verb::Doctor(_)
         | Verb::Verify(_)
+        | Verb::Platform(PlatformVerb::Status(_))
         | Verb::Size(_)
         | Verb::Values(_)
         | Verb::Client(_)

@@ -15,6 +15,10 @@ pub(crate) fn settle(wanted: Option<Stage>, spec: &ClusterSpec, session: Session
         Built::Cluster => Stage::Cluster,
     };
     match wanted {
+        Some(Stage::Platform) if last == Stage::Cluster => Err(Failure::usage(
+            "the releases of the platform are not looked at by this command",
+            "see `howso-infra platform status`; `howso-infra up --until platform` installs them",
+        )),
         Some(stage) if stage > last => Err(Failure::usage(
             format!("the stage `{}` does not exist for the provider {} yet", stage.as_str(), spec.provider),
             format!("the last stage is `{0}`: leave --until out, or say --until {0}", last.as_str()),

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::access::{self, Written};
 use super::plan::{load, replacement};
-use super::{Context, autoscale, release, stage};
+use super::platform::Consent;
+use super::{Context, autoscale, platform, release, stage};
 use crate::arguments::{Stage, UpArguments};
 use crate::consent::confirm;
 use crate::exit::Exit;
@@ -22,7 +23,11 @@ pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments:
     let saved = arguments.plan.as_ref().map(|path| load(path, context.machine)).transpose()?;
     let (spec, session) = context.open(&arguments.spec).await?;
     let until = arguments.until.or_else(|| saved.as_ref().and_then(stage::of_plan));
+    // The platform is a matter of its own, after everything else.
+    let wants_platform = until == Some(Stage::Platform) && !context.is_rehearsal();
+    let until = if wants_platform { Some(Stage::Cluster) } else { until };
     let (session, stage) = stage::settle(until, &spec, session)?;
+    let platform = if wants_platform { Some(platform::open(context, signals, &spec, &session).await?) } else { None };
     let allowed = arguments.allow_replace || saved.as_ref().is_some_and(replaces_what_worked);
     let run = signals.or_stop(session.begin(Goal::Up { replacement: replacement(allowed) })).await??;
     let fits = if arguments.autoscale { session.refuse_if_scaled_by_platform(run.prepared()) } else { Ok(()) };
@@ -35,6 +40,8 @@ pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments:
         return Err(failure);
     }
     let plan = &run.prepared().plan;
+    // Whoever agreed to a cluster for the platform is not asked again when the cluster is there, a quarter of an hour later.
+    let consent = if arguments.yes || !plan.steps.is_empty() { Consent::Asked } else { Consent::ToAsk };
     context.expect(plan);
     let (trigger, interrupts) = interrupt::channel();
     let finished = signals.or_tell(&trigger, run.execute(interrupts)).await??;
@@ -49,6 +56,9 @@ pub(super) async fn run(context: &Context<'_>, signals: &mut Signals, arguments:
         None => AccessReport::NotYet,
     };
     context.console.say(&UpReport { spec: &spec, finished: &finished, access: &access, stage });
+    if let Some(platform) = &platform {
+        return Box::pin(platform::install(context, signals, &spec, platform, consent)).await;
+    }
     if !arguments.autoscale {
         return Ok(());
     }
@@ -77,7 +87,7 @@ async fn agree(
     if !plan.steps.is_empty() {
         check(context, signals, run).await?;
         if will_ask {
-            confirm(context.console, context.machine, signals, &question(plan)).await?;
+            confirm(context.console, context.machine, signals, &question(plan, arguments.until)).await?;
         }
     }
     Ok(())
@@ -110,9 +120,10 @@ async fn check(context: &Context<'_>, signals: &mut Signals, run: &Run<'_>) -> R
     Ok(())
 }
 
-fn question(plan: &Plan) -> String {
+fn question(plan: &Plan, until: Option<Stage>) -> String {
     let replaced = replaced(plan);
     let steps = counted(plan.steps.len(), "step", "steps");
+    let steps = if until == Some(Stage::Platform) { format!("{steps}, then install the platform") } else { steps };
     if replaced.is_empty() {
         format!("Carry out {steps}?")
     } else {

@@ -1,8 +1,8 @@
 //! `values`: what the charts of the platform are told.
 
 use camino::Utf8Path;
-use howso_infra::core::sizing::{ContainerUsers, Platform};
-use howso_infra_platform::values::{Release, Surroundings, values};
+use howso_infra::core::spec::Release;
+use howso_infra_platform::values::{Surroundings, values};
 use serde_json::{Value, json};
 
 use super::{Context, profile};
@@ -13,15 +13,19 @@ use crate::view::Report;
 use crate::view::style::Style;
 
 pub(super) fn run(context: &Context<'_>, arguments: &ValuesArguments) -> Result<(), Failure> {
-    let layers = settings::with_profile(settings::layers(&arguments.spec, context.machine)?, context.machine)?;
+    let mut layers = settings::layers(&arguments.spec, context.machine)?;
+    let flags = [
+        ("--storage-class", "platform.storage_class", &arguments.storage_class),
+        ("--domain", "platform.domain", &arguments.domain),
+    ];
+    for (flag, path, value) in flags {
+        if let Some(value) = value {
+            layers = layers.flag(flag, path, toml::Value::from(value.clone()))?;
+        }
+    }
+    let layers = settings::with_profile(layers, context.machine)?;
     let spec = profile::resolve_as_far_as_possible(context, layers)?.spec;
-    let platform = Platform::named(spec.provider.as_str());
-    let surroundings = Surroundings {
-        container_users: platform.map_or(ContainerUsers::Manifest, |platform| platform.container_users),
-        core_nodes: spec.core.nodes,
-        storage_class: arguments.storage_class.as_deref().map(|name| plain("--storage-class", name)).transpose()?,
-        domain: arguments.domain.as_deref().map(|name| plain("--domain", name)).transpose()?,
-    };
+    let surroundings = Surroundings::of(&spec);
     let is_wanted = |release: &Release| arguments.release.as_deref().is_none_or(|name| name == release.as_str());
     let texts: Vec<(Release, String)> =
         Release::ALL.into_iter().filter(is_wanted).map(|release| (release, values(release, &surroundings))).collect();
@@ -30,18 +34,6 @@ pub(super) fn run(context: &Context<'_>, arguments: &ValuesArguments) -> Result<
     }
     context.console.data(&ValuesReport(&texts));
     Ok(())
-}
-
-/// A name as Kubernetes and the name service have them, which YAML takes for a text and nothing else.
-fn plain(flag: &str, name: &str) -> Result<String, Failure> {
-    let is_plain = name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name.chars().all(|each| each.is_ascii_lowercase() || each.is_ascii_digit() || "-.".contains(each))
-        && name.ends_with(|last: char| last.is_ascii_alphanumeric());
-    if is_plain {
-        return Ok(name.to_owned());
-    }
-    let hint = "lower-case letters, digits, hyphens and dots, beginning with a letter";
-    Err(Failure::usage(format!("{flag}: `{}` is no name", name.escape_debug()), hint))
 }
 
 /// A file for each release, none of which may be there: somebody may have changed it.

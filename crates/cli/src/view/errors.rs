@@ -13,7 +13,7 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Na
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, ReleaseCounts, ReleaseTroubles};
 use crate::view::Report;
 use crate::view::findings::FindingsReport;
 use crate::view::plain::past;
@@ -65,6 +65,7 @@ impl Report for FailureReport<'_> {
                 fields["leftovers"] = json!(leftovers);
                 fields["failures"] = json!(failures);
             }
+            Failure::Releases(_, troubles) => fields["failures"] = json!(troubles.failures),
             Failure::Unfit(findings) => fields["findings"] = json!(findings),
             _ => {}
         }
@@ -114,6 +115,7 @@ impl FailureReport<'_> {
                 anatomy.hints.push("remove what is listed, then run the command again to be sure".to_owned());
                 anatomy
             }
+            Failure::Releases(counts, troubles) => of_releases(*counts, troubles),
             Failure::Workloads { workloads } => Anatomy {
                 causes: workload_lines(workloads),
                 hints: vec!["stop them, or let `howso-infra down --force-workloads` do it; their volumes are deleted as their policies say".to_owned()],
@@ -200,6 +202,7 @@ fn next(failure: &Failure) -> Next {
         Failure::Library(_) if matches!(Exit::of(failure), Exit::Credentials | Exit::Quota) => Next::Again,
         Failure::Library(_)
         | Failure::Unfinished { .. }
+        | Failure::Releases(..)
         | Failure::StillDifferent(_)
         | Failure::Interrupted
         | Failure::Abandoned => Next::Resume,
@@ -299,6 +302,25 @@ fn of_blocked(plan: &Plan) -> Anatomy {
     }
     if anatomy.hints.is_empty() {
         anatomy.hints.push("cure the causes and run the command again".to_owned());
+    }
+    anatomy
+}
+
+fn of_releases(counts: ReleaseCounts, troubles: &ReleaseTroubles) -> Anatomy {
+    let mut anatomy = Anatomy::default();
+    anatomy.causes.extend(troubles.failures.iter().map(|(release, error)| format!("{release}: {}", error.message)));
+    anatomy.causes.extend(troubles.waiting.iter().map(|missing| format!("when it was last looked at: {missing}")));
+    if counts.skipped > 0 {
+        anatomy.causes.push(format!("{} not tried", counted(counts.skipped, "release was", "releases were")));
+    }
+    if counts.unfinished > 0 {
+        let still = counted(counts.unfinished, "release", "releases");
+        anatomy.causes.push(format!("helm is still at work on {still}; the next run waits for it"));
+    }
+    for hint in troubles.failures.iter().filter_map(|(_, error)| error.hint.clone()) {
+        if !anatomy.hints.contains(&hint) {
+            anatomy.hints.push(hint);
+        }
     }
     anatomy
 }

@@ -95,7 +95,7 @@ impl Bars {
                     self.print(&line);
                 }
             }
-            Event::Autoscaling(_) => {
+            Event::Autoscaling(_) | Event::Platform(_) => {
                 if let Some(line) = plain::line(event, self.style) {
                     self.print(&line);
                 }

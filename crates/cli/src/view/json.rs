@@ -33,6 +33,7 @@ pub(crate) fn event(event: &Event) -> (String, Value) {
         }
         Event::Engine(event) => variant(event),
         Event::Autoscaling(event) => variant(event),
+        Event::Platform(event) => variant(event),
     }
 }
 

@@ -8,6 +8,7 @@ mod human;
 mod json;
 pub(crate) mod plain;
 pub(crate) mod plan;
+pub(crate) mod platform;
 mod quiet_keys;
 pub(crate) mod size;
 pub(crate) mod status;
@@ -127,7 +128,7 @@ impl Console {
         // Reading once more, as a part of another phase, is no news.
         let is_news = match event {
             Event::Phase(phase) => !self.has_begun.swap(true, Ordering::Relaxed) || *phase != Phase::Reading,
-            Event::ReadingAgain { .. } | Event::Engine(_) | Event::Autoscaling(_) => true,
+            Event::ReadingAgain { .. } | Event::Engine(_) | Event::Autoscaling(_) | Event::Platform(_) => true,
         };
         if self.quiet || !is_news {
             return;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use howso_infra::core::{OperationVerb, StepId};
 use howso_infra::engine::Event as EngineEvent;
-use howso_infra::{AutoscalingEvent, Event, Phase, Unhelped};
+use howso_infra::{AutoscalingEvent, Event, Phase, PlatformEvent, Unhelped};
 
 use crate::view::style::{Style, counted, duration};
 
@@ -46,6 +46,7 @@ pub(crate) fn line(event: &Event, style: Style) -> Option<String> {
         }
         Event::Engine(event) => engine_line(event, style),
         Event::Autoscaling(event) => Some(autoscaling_line(event, style)),
+        Event::Platform(event) => Some(platform_line(event, style)),
     }
 }
 
@@ -140,6 +141,29 @@ fn autoscaling_line(event: &AutoscalingEvent, style: Style) -> String {
             style.yellow(&format!("the events of {pod} do not tell of it: {error}"))
         }
         AutoscalingEvent::Postponed { why } => style.yellow(&format!("waiting with it: {why}")),
+    }
+}
+
+fn platform_line(event: &PlatformEvent, style: Style) -> String {
+    match event {
+        PlatformEvent::SecretMade { secret } => format!("{} secret {secret} made", style.good()),
+        PlatformEvent::HelmAtWork { release } => {
+            style.yellow(&format!("  helm, which an earlier run started, is at work on {release}; waiting for it"))
+        }
+        PlatformEvent::ReleaseStarted { release, action } => {
+            style.dim(&format!("  {release} is being {}", super::platform::past(*action)))
+        }
+        PlatformEvent::ReleasesWait { waiting } => style.dim(&format!("  waiting: {}", waiting.join("; "))),
+        PlatformEvent::StuckPodReplaced { pod } => {
+            style.yellow(&format!("  pod {pod} could not start and was in the way of a newer one, so it was deleted"))
+        }
+        PlatformEvent::ReleaseReady { release, elapsed_secs } => {
+            format!("{} {release} ready in {}", style.good(), duration(*elapsed_secs))
+        }
+        PlatformEvent::ReleaseRemoved { release, elapsed_secs } => {
+            format!("{} {release} removed in {}", style.good(), duration(*elapsed_secs))
+        }
+        PlatformEvent::ReleaseFailed { release, error } => format!("{} {release} failed: {error}", style.bad()),
     }
 }
 

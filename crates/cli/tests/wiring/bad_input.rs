@@ -181,3 +181,73 @@ refused!(
     MERGE
 );
 refused!(a_configuration_whose_options_are_none, configuration("howso:\n  options: 3\n"), MERGE);
+
+const PLATFORM: &[&str] = &["platform", "up", "--yes", "--provider", "k3d", "--name", "demo", "--profile", "small"];
+
+/// A program that is called helm and says that it is this version.
+fn helm(sandbox: Sandbox, says: &str) -> Sandbox {
+    sandbox.program("helm", &format!("echo '{says}'"));
+    let path = sandbox.path("programs").to_str().unwrap().to_owned();
+    sandbox.set("PATH", &path)
+}
+
+/// Charts in a directory, each with nothing but what makes it one.
+fn charts(sandbox: &Sandbox, names: &[&str]) {
+    for name in names {
+        sandbox.write(&format!("here/charts/{name}/Chart.yaml"), "name: x\n");
+    }
+}
+
+fn platform(more: &str) -> Sandbox {
+    let sandbox = Sandbox::with_file(&format!("[platform]\ncharts = \"charts\"\n{more}"));
+    charts(&sandbox, &["nats", "redis", "postgresql", "minio", "howso-platform"]);
+    sandbox
+}
+
+refused!(helm_is_absent, platform("").set("PATH", "/nowhere"), PLATFORM);
+refused!(helm_is_too_old, helm(platform(""), "v3.12.3+g3a31588"), PLATFORM);
+refused!(helm_is_something_else, helm(platform(""), "a ship"), PLATFORM);
+refused!(
+    helm_is_absent_for_a_cluster,
+    platform("").set("PATH", "/nowhere"),
+    &["up", "--until", "platform", "--yes", "--provider", "k3d", "--name", "demo", "--profile", "small"]
+);
+refused!(a_license_file_that_is_not_there, platform("license_file = \"license.toml\"\n"), PLATFORM);
+refused!(
+    a_license_file_that_is_none,
+    {
+        let sandbox = platform("license_file = \"license.toml\"\n");
+        sandbox.write("here/license.toml", "id: canary-of-a-licence\n");
+        sandbox
+    },
+    PLATFORM
+);
+refused!(half_a_license, platform("").set("HOWSO_LICENSE_EMAIL", "me@example.com"), PLATFORM);
+refused!(the_other_half_of_a_license, platform("").set("HOWSO_LICENSE_ID", "canary-of-a-licence"), PLATFORM);
+refused!(charts_that_are_not_there, file("[platform]\ncharts = \"no-such-charts\"\n"), PLATFORM);
+refused!(values_of_ones_own_that_are_not_there, platform("[platform.values]\nredis = \"redis.yaml\"\n"), PLATFORM);
+refused!(charts_over_plain_http, file("[platform]\ncharts = \"http://charts.example.com\"\n"), PLATFORM);
+refused!(charts_with_a_password, file("[platform]\ncharts = \"oci://me:hunter2@charts.example.com\"\n"), PLATFORM);
+refused!(a_chart_version_that_is_none, file("[platform.versions]\nnats = \"latest\"\n"), PLATFORM);
+refused!(a_version_of_no_release, file("[platform.versions]\nmysql = \"8.0.0\"\n"), PLATFORM);
+refused!(a_storage_class_in_capitals, file("[platform]\nstorage_class = \"Fast\"\n"), PLATFORM);
+refused!(a_release_as_a_verb, file(""), &["platform", "nats"]);
+refused!(
+    the_name_of_another_cluster,
+    platform(""),
+    &["platform", "down", "--provider", "k3d", "--name", "demo", "--profile", "small", "--yes", "other"]
+);
+refused!(the_platform_in_a_rehearsal, Sandbox::new(), &["rehearse", "up", "--until", "platform"]);
+refused!(
+    the_status_of_the_platform,
+    file(""),
+    &["status", "--until", "platform", "--provider", "k3d", "--name", "demo"]
+);
+refused!(a_plan_of_the_platform, file(""), &["plan", "--until", "platform", "--provider", "k3d", "--name", "demo"]);
+
+#[test]
+fn a_license_is_not_repeated_where_it_is_wrong() {
+    let sandbox = platform("license_file = \"license.toml\"\n");
+    sandbox.write("here/license.toml", "id: canary-of-a-licence\n");
+    assert!(!sandbox.run(PLATFORM).snapshot().contains("canary"));
+}

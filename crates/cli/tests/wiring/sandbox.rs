@@ -47,6 +47,14 @@ impl Sandbox {
         fs::write(path, text).unwrap();
     }
 
+    /// Writes a program into the directory `programs`.
+    pub(crate) fn program(&self, name: &str, commands: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        let path = format!("programs/{name}");
+        self.write(&path, &format!("#!/bin/sh\n{commands}\n"));
+        fs::set_permissions(self.path(&path), fs::Permissions::from_mode(0o700)).unwrap();
+    }
+
     pub(crate) fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap()
     }

@@ -95,16 +95,6 @@ fn quiet_still_says_what_went_wrong() {
     assert!(ran.stderr.contains("error: "), "{}", ran.stderr);
 }
 
-/// A stage that does not exist yet is said so, rather than passed over.
-#[cfg(feature = "eks")]
-#[test]
-fn a_stage_that_does_not_exist_yet_is_refused() {
-    let sandbox = Sandbox::with_file("name = \"demo\"\nprovider = \"eks\"\nregion = \"us-east-1\"\n");
-    let ran = sandbox.run(&["up", "--yes", "--until", "platform"]);
-    assert_eq!(ran.code, Some(2), "{}", ran.snapshot());
-    assert!(ran.stderr.contains("the last stage is `cluster`"), "{}", ran.stderr);
-}
-
 #[test]
 fn pools_are_advised_and_what_is_advised_can_be_pasted() {
     let sandbox = Sandbox::new();

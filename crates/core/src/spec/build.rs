@@ -59,6 +59,7 @@ impl<'a> Builder<'a> {
         let core = self.core_pool(&document.core);
         let workers = self.worker_pools(&document.workers);
         let trainees = self.trainees(&document.trainees);
+        let platform = self.platform(&document.platform);
         let autoscaler = self.required(&at("autoscaler.enabled"), document.autoscaler.enabled);
         let addons = self.required(&at("addons"), document.addons);
         let tags = self.tags(&document.tags);
@@ -77,6 +78,7 @@ impl<'a> Builder<'a> {
             core: core?,
             workers: workers?,
             trainees: trainees?,
+            platform: platform?,
             autoscaler: autoscaler?.into(),
             addons: addons?.into(),
             tags,

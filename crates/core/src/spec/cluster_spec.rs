@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::sizing::Trainees;
 use crate::spec::{
     ApiAccess, Architecture, ClusterName, Cpu, EngineSettings, Gibibytes, JournalLocation, KubernetesVersion, LabelKey,
-    LabelValue, Location, Memory, PoolName, ProviderName, ProviderOptions, TagKey, Taint, ZoneCount,
+    LabelValue, Location, Memory, PlatformSpec, PoolName, ProviderName, ProviderOptions, TagKey, Taint, ZoneCount,
 };
 
 /// What the user wants, in units that every platform shares. Counts are pool-wide.
@@ -41,6 +41,9 @@ pub struct ClusterSpec {
     /// How many trainees run at the same time at most, largest first; empty when nobody said.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trainees: Vec<Trainees>,
+    /// The releases of the platform. No part of what a plan of the cluster follows from, so that it outdates none.
+    #[serde(skip)]
+    pub platform: PlatformSpec,
     /// Whether the cluster autoscaler is set up, where the platform leaves that to us.
     pub autoscaler: Toggle,
     /// Whether add-ons are managed here; off for a user who manages them elsewhere.

@@ -24,6 +24,9 @@ nodes = 3
 services = "tuned"
 machine = { cpu = 8, memory = "32Gi", architecture = "x86_64", disk = "100Gi", types = [] }
 
+[platform]
+charts = "oci://registry.how.so/howso-platform/stable"
+
 [autoscaler]
 enabled = true
 

@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor, value::SeqAccessDeserializer};
 
-use crate::spec::{ControlPlaneLog, CoreServices, Nat};
+use crate::spec::{ControlPlaneLog, CoreServices, Nat, Release};
 
 /// What a cluster for the Howso Platform should be: `howso-infra.toml`, and the form of profiles.
 ///
@@ -55,6 +55,8 @@ pub struct SpecDocument {
     /// How many trainees run at the same time at most, by their size: a name of the platform such as `"x-large"`, or one of your own. A
     /// plan proves that they have room on the worker nodes.
     pub trainees: BTreeMap<String, TraineeDocument>,
+    /// The releases of the Howso Platform, for `up --until platform` and `values`.
+    pub platform: PlatformDocument,
     /// The cluster autoscaler.
     pub autoscaler: AutoscalerDocument,
     /// Tags on everything that is created.
@@ -145,6 +147,56 @@ pub struct TraineeDocument {
     #[schemars(regex(pattern = "^[0-9]+(Mi|Gi|Ti)B?$"))]
     #[schemars(example = "96Gi")]
     pub memory: Option<String>,
+}
+
+/// The releases of the Howso Platform. Paths in a file are relative to that file, all others to the current directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PlatformDocument {
+    /// Where the charts come from: a registry (`"oci://host/path"`), a repository (`"https://host/path"`), or a directory in which
+    /// each chart has its own.
+    pub charts: Option<String>,
+    /// The version of each chart. Without it: the newest when it is installed.
+    pub versions: PerRelease,
+    /// For each release a file of values that win over the tuned ones.
+    pub values: PerRelease,
+    /// The parent domain under which the platform is reached: `"howso.example.com"`.
+    pub domain: Option<String>,
+    /// The storage class of the volumes. Without it: the default one of the cluster.
+    pub storage_class: Option<String>,
+    /// A file with the licence: TOML with `email` and `id`. Without it: the variables `HOWSO_LICENSE_EMAIL` and `HOWSO_LICENSE_ID`,
+    /// else whoever is logged in (`helm registry login`).
+    pub license_file: Option<String>,
+}
+
+/// Something for each release that it is said for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PerRelease {
+    /// NATS.
+    pub nats: Option<String>,
+    /// Redis.
+    pub redis: Option<String>,
+    /// Postgres.
+    pub postgres: Option<String>,
+    /// `MinIO`.
+    pub minio: Option<String>,
+    /// The platform itself.
+    pub platform: Option<String>,
+}
+
+impl PerRelease {
+    /// What is said for a release.
+    pub(crate) fn get(&self, release: Release) -> Option<&str> {
+        let text = match release {
+            Release::Nats => &self.nats,
+            Release::Redis => &self.redis,
+            Release::Postgres => &self.postgres,
+            Release::Minio => &self.minio,
+            Release::Platform => &self.platform,
+        };
+        text.as_deref()
+    }
 }
 
 /// The machine of each node in a pool: its size, or the platform's instance types by name.

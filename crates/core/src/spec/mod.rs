@@ -17,6 +17,7 @@ mod labels;
 mod layers;
 mod names;
 mod origin;
+mod platform;
 mod pools;
 mod profile;
 mod provider_options;
@@ -38,8 +39,8 @@ pub use cluster_spec::{
     NetworkSpec, Protection, Purchase, Toggle, WorkerPool,
 };
 pub use document::{
-    AutoscalerDocument, CoreDocument, EngineDocument, KubernetesDocument, MachineDocument, NetworkDocument,
-    SpecDocument, TraineeDocument, WorkerDocument,
+    AutoscalerDocument, CoreDocument, EngineDocument, KubernetesDocument, MachineDocument, NetworkDocument, PerRelease,
+    PlatformDocument, SpecDocument, TraineeDocument, WorkerDocument,
 };
 pub use engine_settings::EngineSettings;
 pub use errors::{Invalid, SpecError, SpecErrorKind, SpecErrors, SpecWarning, SpecWarningKind};
@@ -48,6 +49,7 @@ pub use labels::{CORE_LABEL, LabelKey, LabelValue, Taint, TaintEffect, WORKER_TA
 pub use layers::Layers;
 pub use names::{ClusterName, Location, PoolName, ProviderName, TagKey};
 pub use origin::{KeyPath, Layer, Origin, Segment, Span};
+pub use platform::{ChartSource, ChartVersion, DnsName, PlatformSpec, Release};
 pub use profile::{DEFAULT_PROFILE, EMBEDDED_PROFILES, ProfileChoice, embedded_profile, profile_name};
 pub use provider_options::ProviderOptions;
 pub use resolution::{Explained, Origins, Resolved, resolve};

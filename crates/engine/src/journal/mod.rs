@@ -15,6 +15,7 @@ mod store_failure;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use howso_infra_core::{DeploymentId, Generation, Observation};
@@ -29,6 +30,9 @@ pub use record::RunResult;
 pub use state::{JournalState, LastRun};
 #[cfg(feature = "bucket")]
 pub use store_failure::{StoreFailure, StoreFailureKind};
+
+/// How often a lease is renewed while nothing else is written.
+pub const LEASE_RENEWAL: Duration = Duration::from_secs(20);
 
 /// Where a journal is kept.
 #[derive(Clone, Debug)]
@@ -171,6 +175,11 @@ impl Journal {
             #[cfg(feature = "bucket")]
             Store::Bucket(mut store) => store.retire().await,
         }
+    }
+
+    /// Renews the lease, for whoever works for longer without writing anything: at least every [`LEASE_RENEWAL`].
+    pub async fn renew(&mut self) -> Result<(), JournalError> {
+        self.append(Vec::new()).await
     }
 
     /// Makes records durable, all or none of them as far as this run is concerned: one write, one sync. Without records

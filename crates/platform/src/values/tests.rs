@@ -22,8 +22,8 @@ fn values_are_told_with_the_reason_for_each() {
 #[test]
 fn openshift_gets_what_it_needs() {
     let whole = Surroundings {
-        storage_class: Some("gp3-csi".to_owned()),
-        domain: Some("howso.example.com".to_owned()),
+        storage_class: "gp3-csi".parse().ok(),
+        domain: "howso.example.com".parse().ok(),
         ..surroundings(ContainerUsers::Platform, 3)
     };
     let all = Release::ALL.map(|release| values(release, &whole));
@@ -34,7 +34,7 @@ fn openshift_gets_what_it_needs() {
 fn they_are_yaml_in_all_surroundings() {
     for container_users in [ContainerUsers::Manifest, ContainerUsers::Platform] {
         for core_nodes in [1, 2, 3, 9] {
-            for class in [None, Some("fast".to_owned())] {
+            for class in [None, "fast".parse::<DnsName>().ok()] {
                 let surroundings =
                     Surroundings { storage_class: class.clone(), ..surroundings(container_users, core_nodes) };
                 for release in Release::ALL {
@@ -43,7 +43,7 @@ fn they_are_yaml_in_all_surroundings() {
                 let nats = parsed(Release::Nats, &surroundings);
                 assert_eq!(
                     nats["config"]["jetstream"]["fileStore"]["pvc"]["storageClassName"].as_str(),
-                    class.as_deref()
+                    class.as_ref().map(DnsName::as_str)
                 );
             }
         }

@@ -20,6 +20,15 @@ fn found(errors: &SpecErrors) -> Vec<(String, SpecErrorKind)> {
 /// What is added to the minimum, where the mistake is reported, its kind, and words of its message or hint.
 const CASES: &[(&str, &str, SpecErrorKind, &str)] = &[
     ("zones = ", "", Syntax, "this is not TOML"),
+    ("[platform]\nchart = \"x\"", "platform.chart", UnknownKey, "did you mean `charts`?"),
+    ("[platform]\ncharts = \"http://a.example\"", "platform.charts", InvalidValue, "https://HOST/PATH"),
+    ("[platform]\ncharts = \"oci://me:secret@a.example\"", "platform.charts", InvalidValue, "helm registry login"),
+    ("[platform]\ndomain = \"x: y\"", "platform.domain", InvalidValue, "lower-case letters"),
+    ("[platform]\nstorage_class = \"Fast\"", "platform.storage_class", InvalidValue, "lower-case letters"),
+    ("[platform.versions]\nnats = \"latest\"", "platform.versions.nats", InvalidValue, "\"1.2.3\""),
+    ("[platform.versions]\nmino = \"1\"", "platform.versions.mino", UnknownKey, "did you mean `minio`?"),
+    ("[platform.values]\nredis = \"\"", "platform.values.redis", InvalidValue, "the path of a file"),
+    ("[platform.values]\nredis = 3", "platform.values.redis", WrongType, "\"3\""),
     ("zones = 2\nzones = 3", "", Syntax, "duplicate key"),
     ("[core", "", Syntax, "this is not TOML"),
     ("[core.labels]\n\"howso.com/x\" = False", "", Syntax, "lower case"),

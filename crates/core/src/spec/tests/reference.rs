@@ -50,6 +50,14 @@ taints = ["example.com/spot=true:NoSchedule"]
 x-large = { count = 20 }
 mine = { count = 2, cpu = 12, memory = "48Gi" }
 
+[platform]
+charts = "oci://registry.example.com/charts"
+versions = { nats = "1.2.3", redis = "1.2.3", postgres = "~1.2", minio = "1.2.3", platform = "2025.5.0" }
+values = { nats = "nats.yaml", redis = "redis.yaml", postgres = "postgres.yaml", minio = "minio.yaml", platform = "platform.yaml" }
+domain = "howso.example.com"
+storage_class = "gp3"
+license_file = "license.toml"
+
 [autoscaler]
 enabled = true
 

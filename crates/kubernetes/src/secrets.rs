@@ -1,0 +1,116 @@
+//! What the platform keeps in its namespace and Helm does not: passwords, and the volumes that they open.
+//!
+//! A password is made once and sent to the API server. Of a secret that is there only the keys are looked at.
+
+use std::collections::BTreeSet;
+
+use howso_infra_core::identity::{CLUSTER_TAG, DEPLOYMENT_TAG};
+use howso_infra_core::{ErrorKind, OperationVerb, ProviderError};
+use http::Request;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value as Json, json};
+
+use crate::backend::KubernetesBackend;
+use crate::errors::Call;
+use crate::list;
+use crate::object::collection;
+use crate::objects::PLATFORM_NAMESPACE;
+use crate::submit::send_delete;
+use crate::workloads::is_ours;
+
+/// A secret that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PresentSecret {
+    /// The keys that it has.
+    pub keys: BTreeSet<String>,
+    /// Whether this program made it.
+    pub is_ours: bool,
+}
+
+/// A claim for a volume.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VolumeClaim {
+    /// Its name.
+    pub name: String,
+    /// What it asks for, as the API writes it.
+    pub size: String,
+    uid: String,
+}
+
+impl KubernetesBackend {
+    /// What a secret of the platform has; [`None`] when there is none, also while there is no control plane.
+    pub async fn secret(&self, name: &str) -> Result<Option<PresentSecret>, ProviderError> {
+        if self.api.session().await?.is_none() {
+            return Ok(None);
+        }
+        let path = format!("{}/{name}", collection("v1", "secrets", Some(PLATFORM_NAMESPACE)));
+        let Some(secret) = list::one(&self.api, &Call::read("get secrets"), &path).await? else { return Ok(None) };
+        let keys = secret["data"].as_object().into_iter().flat_map(Map::keys).cloned().collect();
+        Ok(Some(PresentSecret { keys, is_ours: is_ours(&secret) }))
+    }
+
+    /// Makes a secret of the platform. One that is there by now is kept, for something may read it already.
+    pub async fn make_secret(&self, name: &str, values: &[(&str, SecretString)]) -> Result<(), ProviderError> {
+        let call = Call::mutation(OperationVerb::Create, "create secrets");
+        let data: Map<String, Json> =
+            values.iter().map(|(key, value)| ((*key).to_owned(), Json::from(value.expose_secret()))).collect();
+        let mut labels = json!({ CLUSTER_TAG: self.cluster });
+        if let Some(deployment) = self.deployment().await? {
+            labels[DEPLOYMENT_TAG] = json!(deployment);
+        }
+        let metadata = json!({ "name": name, "namespace": PLATFORM_NAMESPACE, "labels": labels });
+        let secret =
+            json!({ "apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "stringData": data });
+        let body = serde_json::to_vec(&secret).map_err(|error| list::bug(&call, &error))?;
+        let request = Request::post(collection("v1", "secrets", Some(PLATFORM_NAMESPACE)))
+            .header("content-type", "application/json")
+            .body(body)
+            .map_err(|error| list::bug(&call, &error))?;
+        match self.api.send(&call, request).await {
+            Ok(_) => Ok(()),
+            Err(error) if matches!(error.kind, ErrorKind::Conflict { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes a secret of the platform. One that is gone is as wanted.
+    pub async fn delete_secret(&self, name: &str) -> Result<(), ProviderError> {
+        let path = format!("{}/{name}", collection("v1", "secrets", Some(PLATFORM_NAMESPACE)));
+        self.delete_or_gone("delete secrets", &path, None).await
+    }
+
+    /// The claims for volumes in the namespace of the platform.
+    pub async fn claims(&self) -> Result<Vec<VolumeClaim>, ProviderError> {
+        if self.api.session().await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let path = collection("v1", "persistentvolumeclaims", Some(PLATFORM_NAMESPACE));
+        let claims = list::all(&self.api, &Call::read("list persistentvolumeclaims"), &path, None).await?;
+        let mut claims: Vec<VolumeClaim> = claims.iter().map(claim).collect();
+        claims.sort();
+        Ok(claims)
+    }
+
+    /// Removes a claim, and with it its volume when the volume's policy says so. One that is gone is as wanted.
+    pub async fn delete_claim(&self, claim: &VolumeClaim) -> Result<(), ProviderError> {
+        let path = format!("{}/{}", collection("v1", "persistentvolumeclaims", Some(PLATFORM_NAMESPACE)), claim.name);
+        self.delete_or_gone("delete persistentvolumeclaims", &path, Some(&claim.uid)).await
+    }
+
+    async fn delete_or_gone(&self, action: &str, path: &str, uid: Option<&str>) -> Result<(), ProviderError> {
+        match send_delete(self, &Call::mutation(OperationVerb::Delete, action), path, uid).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind == ErrorKind::Gone => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn claim(object: &Json) -> VolumeClaim {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned();
+    VolumeClaim {
+        name: text("/metadata/name"),
+        size: text("/spec/resources/requests/storage"),
+        uid: text("/metadata/uid"),
+    }
+}

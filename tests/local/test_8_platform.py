@@ -1,0 +1,263 @@
+"""The releases of the platform through real Helm on a real cluster: installed, changed, broken off, taken back and removed.
+
+The charts are our own (`../charts`), with the value paths of the real ones. Values of the user's own make what pods request small, because
+the nodes are those of this machine; the tuned values stay as they are. Every test begins with what the one before left, whatever that is.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from cluster import nodes, wait_for
+from conftest import Cli, Result
+
+CHARTS = Path(__file__).resolve().parent.parent / "charts"
+CONFIGURATION = """
+provider = "k3d"
+profile = "small"
+core.nodes = 3
+workers.default.local = 1
+k3d.registry = false
+"""
+# Where each chart reads what its pods request.
+REQUESTS = {
+    "nats": ("container", "merge", "resources"),
+    "redis": ("master", "resources"),
+    "postgres": ("primary", "resources"),
+    "minio": ("resources",),
+    "platform": (),
+}
+RELEASES = ("platform-nats", "platform-redis", "platform-postgres", "platform-minio", "howso-platform")
+SECRETS = {
+    "platform-minio": {"rootUser", "rootPassword"},
+    "platform-postgres-postgresql": {"postgres-password"},
+    "platform-redis": {"redis-password"},
+}
+CLAIMS = {
+    "data-platform-postgres-0",
+    "data-platform-redis-0",
+    "platform-minio",
+    *(f"js-platform-nats-{replica}" for replica in range(3)),
+}
+# What would lead Helm elsewhere, and a licence that must be seen nowhere.
+LICENSE = "canary-of-a-licence"
+MISLEADING = {
+    "HELM_DRIVER": "memory",
+    "HELM_KUBEAPISERVER": "https://127.0.0.1:9",
+    "HELM_KUBECONTEXT": "elsewhere",
+    "HELM_KUBETOKEN": "nobody",
+    "HELM_NAMESPACE": "default",
+    "KUBECONFIG": "/nowhere",
+    "HOWSO_LICENSE_EMAIL": "me@example.com",
+    "HOWSO_LICENSE_ID": LICENSE,
+}
+
+
+def values(cli: Cli, release: str, **more: Any) -> None:
+    """Writes values of the user's own: an image that is here, small requests, and more."""
+    own: dict[str, Any] = {"image": cli.images.get("BUSYBOX_IMAGE", "busybox:1.36"), **more}
+    place = own
+    for key in REQUESTS[release]:
+        place = place.setdefault(key, {})
+    if REQUESTS[release]:
+        place["requests"] = {"cpu": "10m", "memory": "16Mi"}
+    (cli.home / f"{release}.yaml").write_text(json.dumps(own))
+
+
+def configure(cli: Cli) -> None:
+    for release in REQUESTS:
+        values(cli, release)
+    own = "\n".join(f'{release} = "{release}.yaml"' for release in REQUESTS)
+    cli.configure(f'name = "{cli.cluster}"{CONFIGURATION}[platform]\ncharts = "{CHARTS}"\n[platform.values]\n{own}\n')
+
+
+class Watched(Cli):
+    """Remembers everything that was printed."""
+
+    printed: str = ""
+
+    def finish(self, *arguments: Any, **options: Any) -> Result:
+        result = super().finish(*arguments, **options)
+        self.printed += result.stdout + result.stderr
+        return result
+
+
+def platform(cli: Cli, verb: str, *arguments: str, **options: Any) -> Result:
+    more = ("--yes",) if verb == "up" else ()
+    return cli.run("platform", verb, *more, *arguments, env=MISLEADING, timeout=300, **options)
+
+
+def helm(cli: Cli, *arguments: str) -> str:
+    kubeconfig = cli.home / ".kube" / f"howso-{cli.cluster}.yaml"
+    return docker.output(cli.images["HELM"], "--kubeconfig", str(kubeconfig), "--namespace", "howso", *arguments, env=cli.environment())
+
+
+def revisions(cli: Cli) -> dict[str, tuple[str, str]]:
+    """Each release with its revision and its state."""
+    return {each["name"]: (each["revision"], each["status"]) for each in json.loads(helm(cli, "list", "--all", "--output", "json"))}
+
+
+def items(cli: Cli, kind: str) -> list[dict[str, Any]]:
+    return json.loads(cli.kubectl("--namespace", "howso", "get", kind, "--output", "json"))["items"]
+
+
+def passwords(cli: Cli) -> dict[str, dict[str, str]]:
+    found = {each["metadata"]["name"]: each["data"] for each in items(cli, "secrets") if each["metadata"]["name"] in SECRETS}
+    return {name: {key: base64.b64decode(value).decode() for key, value in data.items()} for name, data in found.items()}
+
+
+@pytest.fixture(scope="module")
+def cli(binary: str, images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    before = docker.inventory()
+    cli = Watched(binary, tmp_path_factory.mktemp("platform"), images=images, cluster="local")
+    try:
+        configure(cli)
+        cli.run("up", "--until", "platform", "--yes", env=MISLEADING, timeout=600).expect(0)
+        yield cli
+        cli.run("down", "--yes", cli.cluster, "--force-workloads", timeout=300).expect(0)
+        assert docker.inventory() == before
+    finally:
+        cli.stop_all()
+        docker.remove(cli.cluster)
+
+
+def test_up_until_platform_installs_it_on_core_nodes(cli: Watched) -> None:
+    assert revisions(cli) == {release: ("1", "deployed") for release in RELEASES}
+    core = nodes(cli).core
+    where: dict[str, list[str]] = {}
+    for pod in items(cli, "pods"):
+        where.setdefault(pod["metadata"]["labels"]["app"], []).append(pod["spec"]["nodeName"])
+    assert sorted(where["nats"]) == core, "each replica of NATS is on another core node"
+    assert set(where) >= {"nats", "redis", "postgresql", "minio", "api", "ums"}
+    for name, places in where.items():
+        assert set(places) <= set(core), f"{name} is on {places}, which is not all core ({core})"
+    status = platform(cli, "status").expect(0)
+    assert "5 as wanted" in status.stdout and "each where it should" in status.stdout, status
+
+
+def test_a_second_time_changes_nothing_and_a_change_only_what_it_is_about(cli: Watched) -> None:
+    platform(cli, "up").expect(0)
+    before = revisions(cli)
+    again = platform(cli, "up").expect(0)
+    assert "nothing was changed" in again.stderr and revisions(cli) == before, again
+    values(cli, "redis", commonConfiguration="appendonly no")
+    platform(cli, "status").expect(3)
+    changed = platform(cli, "up").expect(0)
+    assert "after 1 release" in changed.stderr, changed
+    after = revisions(cli)
+    assert {release for release in RELEASES if after[release] != before[release]} == {"platform-redis"}
+    assert "appendonly no" in cli.kubectl("--namespace", "howso", "get", "configmap", "platform-redis-configuration", "--output", "yaml")
+
+
+def test_passwords_are_random_made_once_and_seen_nowhere(cli: Watched) -> None:
+    platform(cli, "up").expect(0)
+    made = passwords(cli)
+    assert {name: set(keys) for name, keys in made.items()} == SECRETS
+    every = [value for keys in made.values() for value in keys.values()]
+    assert len(set(every)) == 4 and all(len(value) == 32 for value in every)
+    told = helm(cli, "get", "values", "platform-redis", "--all") + helm(cli, "get", "manifest", "howso-platform")
+    files = {path: path.read_bytes() for path in cli.home.rglob("*") if path.is_file()}
+    assert any(path.suffix == ".journal" for path in files) and "platform-redis ready" in cli.printed
+    for secret in [*every, LICENSE]:
+        assert secret not in cli.printed and secret not in told
+        assert base64.b64encode(secret.encode()).decode() not in cli.printed
+        found = [str(path) for path, content in files.items() if secret.encode() in content]
+        assert not found, f"a secret is in {found}"
+    left = [path.name for path in cli.state.rglob("*") if path.name in ("kubeconfig.yaml", "registry.json")]
+    assert not left, "access is given to Helm for as long as it works"
+
+
+def test_what_is_missing_is_told_and_a_failed_change_is_taken_back(cli: Watched) -> None:
+    platform(cli, "up").expect(0)
+    values(cli, "minio", image="127.0.0.1:9/nothing:v0")
+    failed = platform(cli, "up", "--set", "engine.step_deadline_max=15s").expect(1)
+    assert "has no image" in failed.stderr and "platform-minio" in failed.stderr and "howso-infra platform up" in failed.stderr, failed
+    assert revisions(cli)["platform-minio"][1] == "deployed", "Helm has taken it back"
+    values(cli, "minio")
+    platform(cli, "up").expect(0)
+    platform(cli, "status").expect(0)
+
+
+def helm_at_work(release: str) -> list[int]:
+    """The processes of Helm that change a release of ours."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            if Path(os.fsdecode(words[0])).name == "helm" and b"upgrade" in words and release.encode() in words:
+                found.append(int(folder.name))
+    return found
+
+
+@pytest.mark.parametrize("with_helm", [False, True])
+def test_killed_in_the_middle_the_next_run_goes_on(cli: Watched, with_helm: bool) -> None:
+    platform(cli, "up").expect(0)
+    values(cli, "postgres", image="127.0.0.1:9/nothing:v0")
+    process = cli.start("platform", "up", "--yes", "--set", "engine.step_deadline_max=20s", env=MISLEADING)
+    at_work = wait_for("helm at work", lambda: helm_at_work("platform-postgres"), 60)
+    wait_for("a change that is under way", lambda: revisions(cli)["platform-postgres"][1] == "pending-upgrade", 60)
+    cli.kill(process)
+    assert helm_at_work("platform-postgres") == at_work, "Helm goes on"
+    if with_helm:
+        for each in at_work:
+            os.kill(each, signal.SIGKILL)
+        wait_for("the end of helm", lambda: not helm_at_work("platform-postgres"), 20)
+        assert "a change broke off" in platform(cli, "status").stdout
+    values(cli, "postgres")
+    again = platform(cli, "up").expect(0)
+    assert ("waiting for it" in again.stderr) != with_helm, again
+    assert revisions(cli)["platform-postgres"][1] == "deployed"
+    platform(cli, "status").expect(0)
+
+
+def test_trainees_at_work_and_releases_of_others_are_respected(cli: Watched) -> None:
+    platform(cli, "up").expect(0)
+    image = cli.images.get("BUSYBOX_IMAGE", "busybox:1.36")
+    taint = {"key": "howso.com/nodetype", "operator": "Equal", "value": "worker", "effect": "NoSchedule"}
+    container = {"name": "main", "image": image, "imagePullPolicy": "IfNotPresent", "command": ["sleep", "100000"]}
+    spec = {"terminationGracePeriodSeconds": 0, "tolerations": [taint], "containers": [container]}
+    file = cli.home / "trainee.json"
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "trainee-1", "namespace": "howso"}, "spec": spec}))
+    cli.kubectl("apply", "--filename", str(file))
+    refused = platform(cli, "down", "--yes", cli.cluster).expect(7)
+    assert "1 trainee is at work" in refused.stderr and "trainee-1" in refused.stderr, refused
+    cli.kubectl("delete", "--filename", str(file))
+    assert len(revisions(cli)) == 5
+
+    helm(cli, "uninstall", "platform-minio", "--wait")
+    helm(cli, "install", "platform-minio", str(CHARTS / "minio"), "--values", str(cli.home / "minio.yaml"), "--set", "existingSecret=platform-minio,mode=standalone")
+    refused = platform(cli, "up").expect(7)
+    assert "platform-minio" in refused.stderr and "somebody else" in refused.stderr, refused
+    removed = platform(cli, "down", "--yes", cli.cluster).expect(0)
+    assert set(revisions(cli)) == {"platform-minio"}, removed
+    helm(cli, "uninstall", "platform-minio", "--wait")
+
+
+def test_a_removal_keeps_the_data_and_names_it_until_it_is_to_be_deleted(cli: Watched) -> None:
+    platform(cli, "up").expect(0)
+    before = passwords(cli)
+    removed = platform(cli, "down", "--yes", cli.cluster).expect(0)
+    assert revisions(cli) == {}
+    left = {kind: {each["metadata"]["name"] for each in items(cli, kind)} for kind in ("all", "secrets", "configmaps", "hpa", "pvc")}
+    kept = {name for name in left["secrets"] if not name.startswith("sh.helm")}
+    assert (left["all"], left["hpa"], left["configmaps"]) == (set(), set(), {"kube-root-ca.crt"}), left
+    assert (left["pvc"], kept) == (CLAIMS, set(SECRETS)), left
+    for name in [*CLAIMS, *SECRETS]:
+        assert name in removed.stderr, f"{name} is kept and not named: {removed}"
+
+    platform(cli, "up").expect(0)
+    assert passwords(cli) == before, "volumes are opened by the passwords that they were made with"
+    wrong = platform(cli, "down", "--delete-data", "--yes", "other").expect(2)
+    assert "other" in wrong.stderr and len(revisions(cli)) == 5
+    platform(cli, "down", "--delete-data", "--yes", cli.cluster).expect(0)
+    assert (revisions(cli), passwords(cli), items(cli, "pvc")) == ({}, {}, [])
+    assert "nothing of the platform runs" in platform(cli, "down", "--yes", cli.cluster).expect(0).stderr
