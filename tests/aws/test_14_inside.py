@@ -115,6 +115,15 @@ def test_both_stages_what_is_in_the_way_and_back(inhabited: Rig, machines: Machi
     waited = cli.run("up", *WITH_AUTOSCALER, "--yes", timeout=UP_TIMEOUT_SECS).expect(4)
     assert "kubernetes/check:autoscaler could not be created" in waited.stderr, waited.stderr
     assert "describe deploy/cluster-autoscaler" in waited.stderr, waited.stderr
+    # One that lost a flag would not see a pool, and says so nowhere: the doctor does.
+    autoscaler = json.loads(machines.kubectl("--namespace", "kube-system", "get", "deployment", "cluster-autoscaler", "--output", "json"))
+    flags = autoscaler["spec"]["template"]["spec"]["containers"][0]["args"]
+    without = [flag for flag in flags if "node-group-auto-discovery" not in flag]
+    assert len(without) == len(flags) - 1
+    patch = [{"op": "replace", "path": "/spec/template/spec/containers/0/args", "value": without}]
+    machines.kubectl("--namespace", "kube-system", "patch", "deployment", "cluster-autoscaler", "--type=json", f"--patch={json.dumps(patch)}")
+    found = cli.run("doctor", *WITH_AUTOSCALER)
+    assert "specification: not as it wants them: kubernetes/deployment:cluster-autoscaler\n" in found.stdout, found
     made = cli.run("up", *SETTINGS, "--yes", timeout=UP_TIMEOUT_SECS).expect(0)
     assert "kubernetes/deployment:cluster-autoscaler removed" in made.stderr, made.stderr
     assert "(stage cluster)" in made.stderr, made.stderr

@@ -118,9 +118,31 @@ def doctor(cli: Cli) -> tuple[int, dict[str, dict]]:
     """The exit code, and the findings about the cluster that are not good, by their subject."""
     told = cli.run("doctor", *cli.spec(*SETTINGS), "--output", "json")
     [report] = [event for event in map(json.loads, told.stdout.splitlines()) if event["type"] == "findings"]
-    about = {finding["subject"]: finding for finding in report["findings"] if finding["subject"].startswith(("cluster: ", "platform"))}
+    about = {finding["subject"]: finding for finding in report["findings"] if finding["subject"].startswith(("cluster: ", "platform", "specification", "client"))}
     assert len(about) >= 4, f"every check is told: {list(about)}"
     return told.code, {subject: finding for subject, finding in about.items() if finding["severity"] != "good"}
+
+
+def notice(cli: Cli) -> None:
+    """What is in nobody's way, and is told all the same: a client that gives up too soon, and an object that somebody changed."""
+    cli.kubectl("label", "namespace", "howso", "pod-security.kubernetes.io/enforce=privileged", "--overwrite")
+    code, told = doctor(cli)
+    assert (code, list(told)) == (0, ["specification"]) and "kubernetes/namespace:howso" in told["specification"]["message"], told
+    cli.up(*SETTINGS).expect(0)
+    assert doctor(cli) == (0, {})
+    for configuration, waits in [("howso:\n  options: {create_max_wait_time: 20}\n", "waits 20 s"), ("a: [", "not YAML")]:
+        file = cli.home / "howso.yml"
+        file.write_text(configuration)
+        code, told = doctor(cli)
+        [(subject, finding)] = told.items()
+        assert (code, finding["severity"]) == (0, "warning") and subject == f"client: {file}" and waits in finding["message"], told
+        assert finding["cure"] == f"howso-infra client --merge {file}"
+    file.write_text("howso:\n  debug: true\n")
+    assert doctor(cli) == (0, {}), "30 s, which a client waits by itself, are enough on one's own machine"
+    file.write_text("# mine\nhowso:\n  options: {create_max_wait_time: 20}\n")
+    cli.run("client", "--merge", str(file), "--provider", "k3d").expect(0)
+    assert doctor(cli) == (0, {}) and file.read_text().startswith("# mine\n")
+    file.unlink()
 
 
 def test_what_is_planted_is_found_alone(cli: Cli, before: docker.Inventory) -> None:
@@ -139,5 +161,6 @@ def test_what_is_planted_is_found_alone(cli: Cli, before: docker.Inventory) -> N
         assert subject.startswith(defect.subject), (name, told)
         assert defect.says in finding["message"] and "kubectl" in finding["cure"], (name, finding)
         wait_for(f"health after {name}", lambda: doctor(cli) == (0, {}), 30)
+    notice(cli)
     cli.run(*cli.down_arguments(), "--force-workloads", timeout=300).expect(0)
     assert docker.inventory() == before

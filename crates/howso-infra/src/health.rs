@@ -1,4 +1,6 @@
-//! Whether a cluster that is there does what it is for: what its checks show, and what that means for the platform.
+//! Whether a cluster that is there does what it is for: what its checks show, what differs, and what that means for the platform.
+
+use std::collections::BTreeSet;
 
 use howso_infra_core::{Finding, Observed, Severity, Status};
 use howso_infra_kubernetes::{CHECK, Meaning, meaning};
@@ -9,6 +11,7 @@ impl Session {
     /// What the checks inside the cluster showed, and how the platform fares there, by reads alone; nothing while there is no cluster.
     pub async fn health(&self, prepared: &Prepared) -> Vec<Finding> {
         let mut findings = prepared.checks();
+        findings.extend(prepared.differences());
         if let Some(backend) = self.kubernetes.as_ref().filter(|_| !findings.is_empty()) {
             match self.reading(async || backend.platform_findings().await).await {
                 Ok(more) => findings.extend(more),
@@ -28,6 +31,30 @@ impl Prepared {
         let gaps = self.observation.gaps.iter().filter(|gap| gap.kinds.iter().any(|kind| kind == CHECK));
         findings.extend(gaps.map(|gap| unseen("cluster", &gap.error.message, gap.error.hint.clone())));
         findings
+    }
+}
+
+/// How many resources are named.
+const NAMED_MAX: usize = 5;
+
+impl Prepared {
+    /// What differs from the specification, beside what the checks say; nothing while there is no cluster.
+    fn differences(&self) -> Option<Finding> {
+        let is_there = !self.observation.resources.is_empty();
+        let steps = self.plan.steps.iter().filter(|step| is_there && step.resource.kind() != CHECK);
+        let different: BTreeSet<String> = steps.map(|step| step.resource.to_string()).collect();
+        let named: Vec<&str> = different.iter().take(NAMED_MAX).map(String::as_str).collect();
+        let more = match different.len().saturating_sub(NAMED_MAX) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        (!different.is_empty()).then(|| Finding {
+            severity: Severity::Warning,
+            subject: "specification".to_owned(),
+            message: format!("not as it wants them: {}{more}", named.join(", ")),
+            cure: Some("`howso-infra plan` shows what differs, `howso-infra up` puts it right".to_owned()),
+            kind: None,
+        })
     }
 }
 

@@ -70,6 +70,16 @@ pub enum MergeError {
     Unsafe,
 }
 
+/// How long a client with this configuration waits for a trainee. Seconds; 0 is forever.
+pub fn configured(text: &str) -> Result<u64, MergeError> {
+    Ok(present(&parse(text)?)?.unwrap_or(USUAL_WAIT_SECS))
+}
+
+/// Whether a client that waits so long gives up before a trainee that needs a new node is there, now and then.
+pub fn is_too_short(secs: u64, wait: Wait) -> bool {
+    secs != 0 && secs < wait.node.p99_secs
+}
+
 /// Puts the time into a client's configuration, of which everything else stays as it is: settings, comments, order. A longer time
 /// stays, and so does 0, which is forever.
 pub fn merge(text: &str, secs: u64) -> Result<Merged, MergeError> {

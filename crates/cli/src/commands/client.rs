@@ -5,7 +5,11 @@ use std::io;
 
 use camino::Utf8Path;
 use howso_infra::core::sizing::Platform;
-use howso_infra_platform::client::{MergeError, Merged, USUAL_WAIT_SECS, WAIT_VARIABLE, Wait, fresh, merge};
+use howso_infra::core::spec::ClusterSpec;
+use howso_infra::core::{Finding, Severity};
+use howso_infra_platform::client::{
+    MergeError, Merged, USUAL_WAIT_SECS, WAIT_VARIABLE, Wait, configured, fresh, is_too_short, merge,
+};
 use serde_json::{Value, json};
 
 use super::{Context, profile};
@@ -30,6 +34,56 @@ pub(super) fn run(context: &Context<'_>, arguments: &ClientArguments) -> Result<
     }
     context.console.data(&WaitReport(wait));
     Ok(())
+}
+
+/// Where a client looks for its configuration, in a directory.
+const FILE_NAMES: [&str; 2] = ["howso.yml", "howso.yaml"];
+
+/// Whether the client of this machine waits long enough; nothing when there is none.
+pub(super) fn findings(context: &Context<'_>, spec: &ClusterSpec) -> Vec<Finding> {
+    let Some(wait) = Platform::named(spec.provider.as_str()).map(|platform| Wait::of(platform.node_wait)) else {
+        return Vec::new();
+    };
+    // The variable wins, for a client as well.
+    if let Some(value) = context.machine.variable(WAIT_VARIABLE) {
+        let cure = format!("export {WAIT_VARIABLE}={}", wait.secs);
+        return vec![match value.parse() {
+            Ok(secs) => finding(WAIT_VARIABLE, secs, wait, cure),
+            Err(_) => unreadable(WAIT_VARIABLE, "it is not a number of seconds", cure),
+        }];
+    }
+    let home = context.machine.home().map(|home| home.join(".howso")).ok();
+    let directories = [Some(context.machine.directory.clone()), home];
+    let paths = directories.into_iter().flatten().flat_map(|directory| FILE_NAMES.map(|name| directory.join(name)));
+    let found = paths.filter_map(|path| Some((fs::read_to_string(&path).ok()?, path)));
+    found
+        .map(|(text, path)| {
+            let cure = format!("howso-infra client --merge {path}");
+            match configured(&text) {
+                Ok(secs) => finding(path.as_str(), secs, wait, cure),
+                Err(error) => unreadable(path.as_str(), &error.to_string(), cure),
+            }
+        })
+        .collect()
+}
+
+fn finding(place: &str, secs: u64, wait: Wait, cure: String) -> Finding {
+    let is_short = is_too_short(secs, wait);
+    let told = if secs == 0 { "waits forever".to_owned() } else { format!("waits {secs} s for a trainee") };
+    let why =
+        if is_short { format!(", which is given up while its node is made: {}", wait.reason()) } else { String::new() };
+    Finding {
+        severity: if is_short { Severity::Warning } else { Severity::Good },
+        subject: format!("client: {place}"),
+        message: told + &why,
+        cure: is_short.then_some(cure),
+        kind: None,
+    }
+}
+
+fn unreadable(place: &str, why: &str, cure: String) -> Finding {
+    let subject = format!("client: {place}");
+    Finding { severity: Severity::Warning, subject, message: why.to_owned(), cure: Some(cure), kind: None }
 }
 
 /// Puts the time into a file, which stays as readable to others as it is.

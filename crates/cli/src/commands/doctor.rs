@@ -5,7 +5,7 @@ use howso_infra::core::plan::Replacement;
 use howso_infra::core::provider::KubeconfigUser;
 use howso_infra::core::{Finding, Severity};
 
-use super::Context;
+use super::{Context, client};
 use crate::arguments::DoctorArguments;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -17,7 +17,7 @@ pub(super) async fn run(
     signals: &mut Signals,
     arguments: DoctorArguments,
 ) -> Result<(), Failure> {
-    let (_, session) = context.open(&arguments.spec).await?;
+    let (spec, session) = context.open(&arguments.spec).await?;
     // What may be replaced matters to `up`; here it is only asked whether that could succeed.
     let goal = Goal::Up { replacement: Replacement::Allowed };
     let prepared = signals.or_stop(session.prepare(goal)).await??;
@@ -30,6 +30,7 @@ pub(super) async fn run(
         cure: crate::view::plan::hint(&decision.reason),
         kind: None,
     }));
+    findings.extend(client::findings(context, &spec));
     findings.push(program(context, "kubectl", "install it from https://kubernetes.io/docs/tasks/tools/"));
     if !prepared.observation.resources.is_empty()
         && let Some(access) = signals.or_stop(session.access()).await??

@@ -99,3 +99,20 @@ proptest! {
         prop_assert_eq!(merge(&now, 400), Ok(Merged::Kept { secs: 400 }));
     }
 }
+
+/// What a client waits by itself is too short in every cloud.
+#[test]
+fn a_client_that_was_told_nothing_gives_up_too_soon_in_every_cloud() {
+    use howso_infra_core::sizing::Platform;
+    for provider in ["eks", "gke", "aks", "openshift"] {
+        let wait = Wait::of(Platform::named(provider).unwrap().node_wait);
+        let told = |text: &str| is_too_short(configured(text).unwrap(), wait);
+        assert!(
+            told("howso: {debug: true}") && told("") && told("howso: {options: {create_max_wait_time: 30}}"),
+            "{provider}"
+        );
+        assert!(!told("howso: {options: {create_max_wait_time: 0}}"), "{provider}: forever");
+        assert!(!told(&fresh(wait)), "{provider}");
+    }
+    assert!(configured("howso: {options: {create_max_wait_time: soon}}").is_err());
+}
