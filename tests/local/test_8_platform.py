@@ -242,6 +242,20 @@ def test_trainees_at_work_and_releases_of_others_are_respected(cli: Watched) -> 
     helm(cli, "uninstall", "platform-minio", "--wait")
 
 
+def test_a_cluster_of_somebody_else_is_left_alone(cli: Watched) -> None:
+    cli.k3d("cluster", "create", "other", "--image", cli.images["NODE_IMAGE"], "--no-lb", "--kubeconfig-update-default=false", "--wait")
+    try:
+        kubeconfig = cli.home / "other.yaml"
+        kubeconfig.write_text(cli.k3d("kubeconfig", "get", "other"))
+        for verb, more in (("up", ()), ("down", ("--yes", "other"))):
+            told = platform(cli, verb, "--name", "other", *more)
+            assert (told.code, "no cluster of ours" in told.stderr) == ((1, True) if verb == "up" else (0, False)), told
+        left = docker.output("kubectl", "--kubeconfig", str(kubeconfig), "get", "secrets,pods,deployments,namespaces", "--all-namespaces", "--output", "name", env=cli.environment())
+        assert "howso" not in left and "helm" not in left, left
+    finally:
+        cli.k3d("cluster", "delete", "other")
+
+
 def test_a_removal_keeps_the_data_and_names_it_until_it_is_to_be_deleted(cli: Watched) -> None:
     platform(cli, "up").expect(0)
     before = passwords(cli)

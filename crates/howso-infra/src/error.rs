@@ -57,8 +57,8 @@ pub enum Error {
         /// What would change.
         resources: Vec<String>,
     },
-    /// The cluster is not there yet, or nothing is known of what is inside.
-    #[error("there is no cluster to install the platform in")]
+    /// The cluster is not there yet or is somebody else's, or nothing is known of what is inside.
+    #[error("there is no cluster of ours for the platform")]
     NoClusterForPlatform,
     /// A file that says how the platform is installed cannot be read.
     #[error("{}", .0)]

@@ -97,10 +97,22 @@ impl Session {
 }
 
 impl Platform<'_> {
+    /// Refuses when there is no cluster, or when it is not ours.
+    pub async fn check_cluster(&self) -> Result<(), Error> {
+        match self.deployment().await? {
+            Some(_) => Ok(()),
+            None => Err(Error::NoClusterForPlatform),
+        }
+    }
+
+    async fn deployment(&self) -> Result<Option<String>, Error> {
+        self.session.reading(async || self.backend.deployment().await).await
+    }
+
     /// Reads what is there, and says what has to be done. Before there is a cluster, that is everything.
     pub async fn plan(&self) -> Result<PlatformPlan, Error> {
         let releases = self.session.reading(async || self.backend.helm_releases().await).await?;
-        let ours = self.session.reading(async || self.backend.deployment().await).await?;
+        let ours = self.deployment().await?;
         let releases = self.wanted.iter().map(|wanted| {
             let present = present(releases.get(wanted.release.name()), ours.as_deref());
             plan_of(wanted, decide(&present, &wanted.digest))

@@ -48,7 +48,7 @@ async fn up(context: &Context<'_>, signals: &mut Signals, arguments: PlatformUpA
     let (spec, session) = context.open(&arguments.spec).await?;
     let platform = open(context, signals, &spec, &session).await?;
     // A cluster that is not there is told before anybody is asked.
-    signals.or_stop(Box::pin(session.access())).await??.ok_or(howso_infra::Error::NoClusterForPlatform)?;
+    signals.or_stop(Box::pin(platform.check_cluster())).await??;
     let consent = if arguments.yes { Consent::Asked } else { Consent::ToAsk };
     Box::pin(install(context, signals, &spec, &platform, consent)).await
 }

@@ -99,6 +99,7 @@ impl Platform<'_> {
         let shared = Shared::default();
         let skipped = Cell::new(0);
         let work = async {
+            self.check_cluster().await?;
             let helm = self.helm().await?;
             self.await_earlier(&helm.helm, &shared).await;
             let plan = self.plan().await?;

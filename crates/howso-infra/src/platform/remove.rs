@@ -80,7 +80,7 @@ impl Platform<'_> {
     /// Reads what a removal would remove.
     pub async fn removal(&self) -> Result<Removal, Error> {
         let found = self.session.reading(async || self.backend.helm_releases().await).await?;
-        let ours = self.session.reading(async || self.backend.deployment().await).await?;
+        let ours = self.deployment().await?;
         let mut releases = Vec::new();
         let mut foreign = Vec::new();
         for release in Release::ALL {
@@ -116,6 +116,7 @@ impl Platform<'_> {
     async fn remove_with(&self, journal: &mut Journal, data: Data, interrupts: Interrupts) -> Result<Removed, Error> {
         let shared = Shared::default();
         let work = async {
+            self.check_cluster().await?;
             let helm = self.helm().await?;
             self.await_earlier(&helm.helm, &shared).await;
             let removal = self.removal().await?;
