@@ -212,6 +212,9 @@ def test_killed_in_the_middle_the_next_run_goes_on(cli: Watched, with_helm: bool
             os.kill(each, signal.SIGKILL)
         wait_for("the end of helm", lambda: not helm_at_work("platform-postgres"), 20)
         assert "a change broke off" in platform(cli, "status").stdout
+        # Who shares no lease with this machine cannot tell whether it broke off.
+        elsewhere = platform(cli, "up", "--state-dir", str(cli.home / "elsewhere")).expect(8)
+        assert "was not started on this machine" in elsewhere.stderr, elsewhere
     values(cli, "postgres")
     again = platform(cli, "up").expect(0)
     assert ("waiting for it" in again.stderr) != with_helm, again
@@ -242,6 +245,26 @@ def test_trainees_at_work_and_releases_of_others_are_respected(cli: Watched) -> 
     helm(cli, "uninstall", "platform-minio", "--wait")
 
 
+def test_a_bucket_takes_the_place_of_minio_and_its_keys_are_seen_nowhere(cli: Watched) -> None:
+    platform(cli, "up").expect(0)
+    before = revisions(cli)
+    bucket = ("--set", "platform.object_store.endpoint=https://s3.us-east-1.amazonaws.com", "--set", "platform.object_store.bucket=howso-data")
+    asked = platform(cli, "up", *bucket).expect(2)
+    assert "platform-object-store" in asked.stderr and "HOWSO_OBJECT_STORE_ACCESS_KEY" in asked.stderr and revisions(cli) == before, asked
+    keys = {"HOWSO_OBJECT_STORE_ACCESS_KEY": "canary-of-an-access-key", "HOWSO_OBJECT_STORE_SECRET_KEY": "canary-of-a-secret-key"}
+    cli.run("platform", "up", "--yes", *bucket, env={**MISLEADING, **keys}, timeout=300).expect(0)
+    [secret] = [each for each in items(cli, "secrets") if each["metadata"]["name"] == "platform-object-store"]
+    assert [base64.b64decode(secret["data"][key]).decode() for key in ("accessKey", "secretKey")] == list(keys.values())
+    store = json.loads(helm(cli, "get", "values", "howso-platform", "--output", "json"))["datastores"]["objectStore"]
+    assert (store["endpoint"], store["credentialsSecretName"]) == ("s3.us-east-1.amazonaws.com", "platform-object-store")
+    assert revisions(cli)["platform-minio"] == before["platform-minio"], "what it holds is not ours to delete"
+    told = platform(cli, "status", *bucket).expect(0).stdout + helm(cli, "get", "values", "howso-platform")
+    files = {path: path.read_bytes() for path in cli.home.rglob("*") if path.is_file()}
+    for canary in keys.values():
+        assert canary not in cli.printed + told
+        assert not [path for path, content in files.items() if canary.encode() in content]
+
+
 def test_a_cluster_of_somebody_else_is_left_alone(cli: Watched) -> None:
     cli.k3d("cluster", "create", "other", "--image", cli.images["NODE_IMAGE"], "--no-lb", "--kubeconfig-update-default=false", "--wait")
     try:
@@ -258,6 +281,7 @@ def test_a_cluster_of_somebody_else_is_left_alone(cli: Watched) -> None:
 
 def test_a_removal_keeps_the_data_and_names_it_until_it_is_to_be_deleted(cli: Watched) -> None:
     platform(cli, "up").expect(0)
+    cli.kubectl("--namespace", "howso", "delete", "secret", "platform-object-store", "--ignore-not-found")
     before = passwords(cli)
     removed = platform(cli, "down", "--yes", cli.cluster).expect(0)
     assert revisions(cli) == {}

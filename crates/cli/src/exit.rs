@@ -73,10 +73,13 @@ impl Exit {
             | Error::UnknownProvider { .. }
             | Error::PlanOutdated { .. }
             | Error::ScaledByPlatform { .. }
-            | Error::PlatformFile(_) => Self::Usage,
+            | Error::PlatformFile(_)
+            | Error::BucketKeysMissing { .. } => Self::Usage,
             Error::NotAsWanted { .. } => Self::Changes,
             Error::Provider(error) => Self::of_kind(&error.kind),
-            Error::Journal(JournalError::Held { .. } | JournalError::Lost { .. }) => Self::Held,
+            Error::Journal(JournalError::Held { .. } | JournalError::Lost { .. }) | Error::HelmElsewhere { .. } => {
+                Self::Held
+            }
             Error::Journal(error) if error.is_about_credentials() => Self::Credentials,
             Error::SeveralDeployments { .. }
             | Error::ForeignReleases { .. }

@@ -7,7 +7,7 @@ mod commands;
 mod consent;
 mod exit;
 mod failure;
-mod license;
+mod given;
 mod log;
 mod machine;
 #[cfg(test)]

@@ -69,6 +69,12 @@ pub enum Error {
         /// Their names.
         releases: Vec<&'static str>,
     },
+    /// Helm is at work on another machine, with which this one shares no lease.
+    #[error("helm is at work on {release}, and was not started on this machine")]
+    HelmElsewhere {
+        /// The release.
+        release: &'static str,
+    },
     /// A secret that is there lacks what the platform looks for in it.
     #[error("the secret {secret} is there, but it has no {}", keys.join(", "))]
     SecretLacks {
@@ -76,6 +82,12 @@ pub enum Error {
         secret: &'static str,
         /// The keys that it lacks.
         keys: Vec<&'static str>,
+    },
+    /// Nobody gave the keys of the bucket.
+    #[error("the secret {secret} is not there, and nobody gave the keys of the bucket")]
+    BucketKeysMissing {
+        /// The secret that would hold them.
+        secret: &'static str,
     },
     /// Trainees are at work.
     #[error("{} at work, so the platform was not removed: {}", count(trainees), trainees.join(", "))]
@@ -146,9 +158,15 @@ impl Error {
             Self::ForeignReleases { .. } => Some(format!(
                 "go on with Helm yourself and the values of `howso-infra values`, or remove what is yours: helm uninstall RELEASE --namespace {PLATFORM_NAMESPACE}"
             )),
+            Self::HelmElsewhere { .. } => Some(
+                "wait for it; what broke off there is put right there at once, and from here 20 minutes after it began".to_owned(),
+            ),
             Self::SecretLacks { secret, .. } => Some(format!(
                 "add what it lacks, or remove it to have it made: kubectl delete secret {secret} --namespace {PLATFORM_NAMESPACE}"
             )),
+            Self::BucketKeysMissing { .. } => {
+                Some("set HOWSO_OBJECT_STORE_ACCESS_KEY and HOWSO_OBJECT_STORE_SECRET_KEY, or make the secret".to_owned())
+            }
             Self::TraineesAtWork { .. } => Some("let them end, or say --force-workloads".to_owned()),
             Self::HelmFile { .. } => Some("choose another place with --state-dir".to_owned()),
             Self::Journal(error) => error.hint(),

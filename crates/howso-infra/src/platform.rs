@@ -8,12 +8,15 @@ mod helm_files;
 mod install;
 mod remove;
 
+use std::collections::BTreeMap;
+
 use howso_infra_core::Finding;
 use howso_infra_core::spec::{ChartSource, ChartVersion, Release};
 use howso_infra_kubernetes::{HelmRelease, HelmStatus, KubernetesBackend};
 use howso_infra_platform::helm;
-use howso_infra_platform::releases::{Present, SECRETS, WantedRelease, decide, wanted};
+use howso_infra_platform::releases::{Present, SecretContent, WantedRelease, decide, wanted, wanted_secrets};
 use howso_infra_platform::values::Surroundings;
+use secrecy::SecretString;
 use serde::Serialize;
 
 pub use howso_infra_kubernetes::VolumeClaim;
@@ -21,6 +24,7 @@ pub use howso_infra_platform::releases::Action;
 
 pub use helm_files::License;
 pub use install::Installed;
+use install::PLATFORM_TIMEOUT;
 pub use remove::{Data, Removal, Removed};
 
 use crate::{Error, Session};
@@ -30,7 +34,24 @@ pub struct Platform<'a> {
     session: &'a Session,
     backend: &'a KubernetesBackend,
     wanted: Vec<WantedRelease>,
-    license: Option<License>,
+    given: Given,
+}
+
+/// What somebody gives, and no file of the specification holds.
+#[derive(Default)]
+pub struct Given {
+    /// What a registry of charts knows its customers by; [`None`] to use the user's own login.
+    pub license: Option<License>,
+    /// The keys of the bucket; [`None`] when they are in the cluster already, or when there is no bucket.
+    pub bucket_keys: Option<BucketKeys>,
+}
+
+/// The keys of a bucket.
+pub struct BucketKeys {
+    /// Who asks.
+    pub access_key: SecretString,
+    /// The proof of it.
+    pub secret_key: SecretString,
 }
 
 /// What has to be done so that the platform is as wanted.
@@ -47,8 +68,22 @@ pub struct PlatformPlan {
 pub struct SecretPlan {
     /// Its name.
     pub name: &'static str,
-    /// Whether it is made; one that is there is kept.
-    pub is_missing: bool,
+    /// What has to be done for it.
+    pub action: SecretAction,
+}
+
+/// What has to be done for a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretAction {
+    /// Nothing: it is there.
+    Keep,
+    /// To make it, of passwords that nobody knows.
+    Draw,
+    /// To make it of what was given.
+    Give,
+    /// Nothing can be done, because nobody gave what it holds.
+    Ask,
 }
 
 /// What has to be done for a release.
@@ -69,15 +104,28 @@ pub struct ReleasePlan {
 impl PlatformPlan {
     /// Whether nothing has to be done.
     pub fn is_empty(&self) -> bool {
-        self.secrets.iter().all(|secret| !secret.is_missing)
-            && self.releases.iter().all(|release| matches!(release.action, Action::Keep | Action::Leave))
+        self.secrets.iter().all(|secret| secret.action == SecretAction::Keep)
+            && self
+                .releases
+                .iter()
+                .all(|release| matches!(release.action, Action::Keep | Action::Leave | Action::Await))
     }
 
-    /// Refuses to touch what somebody else installed.
-    pub fn refuse_foreign(&self) -> Result<(), Error> {
+    /// Refuses to touch what somebody else installed, and to begin without what nobody gave.
+    pub fn check(&self) -> Result<(), Error> {
         let foreign = self.releases.iter().filter(|release| release.action == Action::Leave);
         let releases: Vec<&'static str> = foreign.map(|release| release.name).collect();
-        if releases.is_empty() { Ok(()) } else { Err(Error::ForeignReleases { releases }) }
+        if !releases.is_empty() {
+            return Err(Error::ForeignReleases { releases });
+        }
+        let awaited = self.releases.iter().find(|release| release.action == Action::Await);
+        if let Some(release) = awaited {
+            return Err(Error::HelmElsewhere { release: release.name });
+        }
+        match self.secrets.iter().find(|secret| secret.action == SecretAction::Ask) {
+            Some(secret) => Err(Error::BucketKeysMissing { secret: secret.name }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -89,10 +137,10 @@ pub async fn check_helm() -> Result<(), Error> {
 
 impl Session {
     /// The platform that the specification wants on this cluster. Reads the files that the specification names, and asks nobody.
-    pub fn platform(&self, license: Option<License>) -> Result<Platform<'_>, Error> {
+    pub fn platform(&self, given: Given) -> Result<Platform<'_>, Error> {
         let wanted = wanted(&self.spec.platform, &Surroundings::of(&self.spec)).map_err(Error::PlatformFile)?;
         let backend = self.kubernetes.as_deref().ok_or(Error::NoClusterForPlatform)?;
-        Ok(Platform { session: self, backend, wanted, license })
+        Ok(Platform { session: self, backend, wanted, given })
     }
 }
 
@@ -114,10 +162,18 @@ impl Platform<'_> {
         let releases = self.session.reading(async || self.backend.helm_releases().await).await?;
         let ours = self.deployment().await?;
         let releases = self.wanted.iter().map(|wanted| {
-            let present = present(releases.get(wanted.release.name()), ours.as_deref());
+            let present = self.present(wanted.release, &releases, ours.as_deref());
             plan_of(wanted, decide(&present, &wanted.digest))
         });
         Ok(PlatformPlan { releases: releases.collect(), secrets: self.secrets().await? })
+    }
+
+    /// What is there of a release, of all that are there.
+    fn present(&self, release: Release, found: &BTreeMap<String, HelmRelease>, ours: Option<&str>) -> Present {
+        let present_release = found.get(release.name());
+        let now_secs = self.session.clock.wall().as_second();
+        let may_be_under_way = present_release.is_some_and(|release| is_young(release, now_secs));
+        present(present_release, ours, may_be_under_way && !self.helm_without_files().has_worked(release))
     }
 
     /// How the platform fares: what does not run, and why.
@@ -127,7 +183,7 @@ impl Platform<'_> {
 
     async fn secrets(&self) -> Result<Vec<SecretPlan>, Error> {
         let mut plans = Vec::new();
-        for wanted in SECRETS {
+        for wanted in wanted_secrets(&self.session.spec.platform) {
             let present = self.session.reading(async || self.backend.secret(wanted.name).await).await?;
             if let Some(present) = &present {
                 let lacking = wanted.keys.iter().copied().filter(|key| !present.keys.contains(*key));
@@ -136,7 +192,13 @@ impl Platform<'_> {
                     return Err(Error::SecretLacks { secret: wanted.name, keys });
                 }
             }
-            plans.push(SecretPlan { name: wanted.name, is_missing: present.is_none() });
+            let action = match wanted.content {
+                _ if present.is_some() => SecretAction::Keep,
+                SecretContent::Passwords => SecretAction::Draw,
+                SecretContent::BucketKeys if self.given.bucket_keys.is_some() => SecretAction::Give,
+                SecretContent::BucketKeys => SecretAction::Ask,
+            };
+            plans.push(SecretPlan { name: wanted.name, action });
         }
         Ok(plans)
     }
@@ -156,8 +218,15 @@ fn plan_of(wanted: &WantedRelease, action: Action) -> ReleasePlan {
     }
 }
 
-/// What is there of a release, when `ours` is the deployment of the cluster.
-fn present(release: Option<&HelmRelease>, ours: Option<&str>) -> Present {
+/// Whether Helm may still be at work on what it wrote last, wherever it runs.
+fn is_young(release: &HelmRelease, now_secs: i64) -> bool {
+    let longest = i64::try_from(PLATFORM_TIMEOUT.as_secs()).unwrap_or(i64::MAX);
+    release.written_secs.is_some_and(|written| now_secs.saturating_sub(written) < longest)
+}
+
+/// What is there of a release, when `ours` is the deployment of the cluster. `is_elsewhere` says that what is under way may be so on
+/// another machine, with which this one shares no lease.
+fn present(release: Option<&HelmRelease>, ours: Option<&str>, is_elsewhere: bool) -> Present {
     let Some(release) = release.filter(|release| release.status != HelmStatus::Uninstalled) else {
         return Present::Nothing;
     };
@@ -167,6 +236,9 @@ fn present(release: Option<&HelmRelease>, ours: Option<&str>) -> Present {
     match release.status {
         HelmStatus::Deployed => Present::Deployed { digest: release.digest.clone() },
         HelmStatus::Failed => Present::Failed,
+        HelmStatus::PendingInstall | HelmStatus::PendingChange | HelmStatus::Uninstalling if is_elsewhere => {
+            Present::Elsewhere
+        }
         HelmStatus::PendingInstall => Present::Installing,
         HelmStatus::PendingChange => Present::Changing,
         HelmStatus::Uninstalling => Present::Removing,
@@ -179,18 +251,38 @@ mod tests {
     use super::*;
 
     fn release(deployment: Option<&str>, status: HelmStatus) -> HelmRelease {
-        HelmRelease { revision: 1, status, deployment: deployment.map(str::to_owned), digest: Some("d".to_owned()) }
+        HelmRelease {
+            revision: 1,
+            status,
+            written_secs: Some(1_000),
+            deployment: deployment.map(str::to_owned),
+            digest: Some("d".to_owned()),
+        }
     }
 
     #[test]
     fn only_what_this_deployment_installed_is_ours() {
-        let of = |deployment, status| present(Some(&release(deployment, status)), Some("a"));
+        let of = |deployment, status| present(Some(&release(deployment, status)), Some("a"), false);
         assert_eq!(of(Some("a"), HelmStatus::Deployed), Present::Deployed { digest: Some("d".to_owned()) });
         for (deployment, ours) in [(None, Some("a")), (Some("b"), Some("a")), (Some("a"), None), (None, None)] {
-            let found = present(Some(&release(deployment, HelmStatus::PendingInstall)), ours);
+            let found = present(Some(&release(deployment, HelmStatus::PendingInstall)), ours, true);
             assert_eq!(found, Present::Foreign, "{deployment:?} {ours:?}");
         }
         assert_eq!(of(None, HelmStatus::Uninstalled), Present::Nothing);
-        assert_eq!(present(None, Some("a")), Present::Nothing);
+        assert_eq!(present(None, Some("a"), true), Present::Nothing);
+    }
+
+    /// Two machines that share no lease must not take what the other is doing for broken off.
+    #[test]
+    fn what_may_be_under_way_elsewhere_is_left_alone_for_as_long_as_that_can_take() {
+        let pending = release(Some("a"), HelmStatus::PendingInstall);
+        assert_eq!(present(Some(&pending), Some("a"), true), Present::Elsewhere);
+        assert_eq!(present(Some(&pending), Some("a"), false), Present::Installing);
+        assert!(matches!(
+            present(Some(&release(Some("a"), HelmStatus::Deployed)), Some("a"), true),
+            Present::Deployed { .. }
+        ));
+        assert!(is_young(&pending, 1_000 + 20 * 60 - 1) && !is_young(&pending, 1_000 + 20 * 60));
+        assert!(!is_young(&HelmRelease { written_secs: None, ..pending }, 1_000));
     }
 }

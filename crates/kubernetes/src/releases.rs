@@ -25,6 +25,8 @@ pub struct HelmRelease {
     pub revision: u32,
     /// How it is.
     pub status: HelmStatus,
+    /// When Helm last wrote it, in seconds since 1970; [`None`] when it does not say.
+    pub written_secs: Option<i64>,
     /// The deployment that installed it; [`None`] when somebody else did.
     pub deployment: Option<String>,
     /// The digest of what it was told; [`None`] when somebody else did the telling.
@@ -90,6 +92,8 @@ fn latest(secrets: &[Json]) -> BTreeMap<String, HelmRelease> {
         let release = HelmRelease {
             revision,
             status: HelmStatus::parse(text("status").unwrap_or_default()),
+            // A revision that was never written again has no second time.
+            written_secs: text("modifiedAt").or_else(|| text("createdAt")).and_then(|secs| secs.parse().ok()),
             deployment: text(DEPLOYMENT_TAG).map(str::to_owned),
             digest: text(DIGEST_LABEL).map(str::to_owned),
         };

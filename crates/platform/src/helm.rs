@@ -137,6 +137,11 @@ impl Helm {
         matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
     }
 
+    /// Whether this machine ever changed this release.
+    pub fn has_worked(&self, release: Release) -> bool {
+        self.output_of(release).exists()
+    }
+
     fn output_of(&self, release: Release) -> Utf8PathBuf {
         self.output.join(format!("{release}.log"))
     }

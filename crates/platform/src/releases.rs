@@ -7,26 +7,52 @@ use camino::{Utf8Path, Utf8PathBuf};
 use howso_infra_core::spec::{ChartSource, ChartVersion, PlatformSpec, Release};
 use sha2::{Digest, Sha256};
 
-use crate::values::{Surroundings, values};
+use crate::values::{OBJECT_STORE_KEYS, OBJECT_STORE_SECRET, Surroundings, values};
 
-/// A secret that is made before the charts.
+/// A secret that is there before the charts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WantedSecret {
     /// Its name, which the values name.
     pub name: &'static str,
-    /// The release that reads it first.
-    pub release: Release,
-    /// Its keys, each with a password of its own.
+    /// Its keys.
     pub keys: &'static [&'static str],
+    /// What its keys hold.
+    pub content: SecretContent,
 }
 
-/// The secrets of the platform, by the names and keys that its charts look for (howsoai/platform-installation-examples,
+/// What a secret holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretContent {
+    /// Passwords, each drawn at random.
+    Passwords,
+    /// The keys of a bucket, which somebody gives.
+    BucketKeys,
+}
+
+const fn passwords(name: &'static str, keys: &'static [&'static str]) -> WantedSecret {
+    WantedSecret { name, keys, content: SecretContent::Passwords }
+}
+
+/// The secret of `MinIO`.
+const MINIO: WantedSecret = passwords("platform-minio", &["rootUser", "rootPassword"]);
+
+/// Every secret that this program may make, by the names and keys that the charts look for (howsoai/platform-installation-examples,
 /// `helm-basic/README.md`).
-pub const SECRETS: [WantedSecret; 3] = [
-    WantedSecret { name: "platform-minio", release: Release::Minio, keys: &["rootUser", "rootPassword"] },
-    WantedSecret { name: "platform-postgres-postgresql", release: Release::Postgres, keys: &["postgres-password"] },
-    WantedSecret { name: "platform-redis", release: Release::Redis, keys: &["redis-password"] },
+pub const SECRETS: [WantedSecret; 4] = [
+    MINIO,
+    passwords("platform-postgres-postgresql", &["postgres-password"]),
+    passwords("platform-redis", &["redis-password"]),
+    WantedSecret { name: OBJECT_STORE_SECRET, keys: &OBJECT_STORE_KEYS, content: SecretContent::BucketKeys },
 ];
+
+/// The secrets that this platform wants.
+pub fn wanted_secrets(spec: &PlatformSpec) -> impl Iterator<Item = WantedSecret> {
+    let has_store = spec.object_store.is_some();
+    SECRETS.into_iter().filter(move |secret| match secret.content {
+        SecretContent::BucketKeys => has_store,
+        SecretContent::Passwords => *secret != MINIO || !has_store,
+    })
+}
 
 /// One release as it is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +81,7 @@ pub struct Unreadable {
     pub source: io::Error,
 }
 
-/// The releases as they are wanted, in the order of [`Release::ALL`]. Reads the files that the specification names, and the charts
+/// The releases as they are wanted, in the order in which they are installed. Reads the files that the specification names, and the charts
 /// when they lie in a directory.
 pub fn wanted(spec: &PlatformSpec, surroundings: &Surroundings) -> Result<Vec<WantedRelease>, Unreadable> {
     let build = |release| {
@@ -87,7 +113,7 @@ pub fn wanted(spec: &PlatformSpec, surroundings: &Surroundings) -> Result<Vec<Wa
         let digest = hex::encode(&digest.finalize()[..16]);
         Ok(WantedRelease { release, source: spec.charts.clone(), version, values, own_values, digest })
     };
-    Release::ALL.into_iter().map(build).collect()
+    spec.releases().map(build).collect()
 }
 
 /// Every file below a directory, in order.
@@ -126,6 +152,8 @@ pub enum Present {
     Changing,
     /// A removal is under way, or broke off.
     Removing,
+    /// Helm is at work on it on another machine, as far as anybody can tell.
+    Elsewhere,
 }
 
 /// What is to be done for a release.
@@ -146,6 +174,8 @@ pub enum Action {
     ChangeAgain,
     /// Nothing, because it is not ours.
     Leave,
+    /// Nothing, because Helm is at work on it on another machine.
+    Await,
 }
 
 /// What is to be done so that `present` becomes what `digest` wants.
@@ -158,6 +188,7 @@ pub fn decide(present: &Present, digest: &str) -> Action {
         Present::Failed => Action::Repair,
         Present::Installing | Present::Removing => Action::InstallAgain,
         Present::Changing => Action::ChangeAgain,
+        Present::Elsewhere => Action::Await,
     }
 }
 
@@ -166,11 +197,17 @@ mod tests {
     use std::collections::BTreeMap;
 
     use howso_infra_core::sizing::ContainerUsers;
+    use howso_infra_core::spec::ObjectStore;
 
     use super::*;
 
-    const CALM: Surroundings =
-        Surroundings { container_users: ContainerUsers::Manifest, core_nodes: 3, storage_class: None, domain: None };
+    const CALM: Surroundings = Surroundings {
+        container_users: ContainerUsers::Manifest,
+        core_nodes: 3,
+        storage_class: None,
+        domain: None,
+        object_store: None,
+    };
 
     fn spec(charts: ChartSource) -> PlatformSpec {
         PlatformSpec {
@@ -179,6 +216,7 @@ mod tests {
             values: BTreeMap::default(),
             domain: None,
             storage_class: None,
+            object_store: None,
             license_file: None,
         }
     }
@@ -242,9 +280,25 @@ mod tests {
             (Present::Installing, Action::InstallAgain),
             (Present::Removing, Action::InstallAgain),
             (Present::Changing, Action::ChangeAgain),
+            (Present::Elsewhere, Action::Await),
         ];
         for (present, action) in rows {
             assert_eq!(decide(&present, "a"), action, "{present:?}");
         }
+    }
+
+    #[test]
+    fn with_a_bucket_there_is_no_minio() {
+        let mut spec = spec(ChartSource::Registry("oci://a.example/b".to_owned()));
+        let names = |spec: &PlatformSpec| -> Vec<&str> { wanted_secrets(spec).map(|secret| secret.name).collect() };
+        assert_eq!(names(&spec), ["platform-minio", "platform-postgres-postgresql", "platform-redis"]);
+        spec.object_store = Some(ObjectStore {
+            endpoint: "https://a.example".parse().unwrap(),
+            bucket: "data".parse().unwrap(),
+            region: None,
+        });
+        assert_eq!(names(&spec), ["platform-postgres-postgresql", "platform-redis", "platform-object-store"]);
+        let releases: Vec<Release> = wanted(&spec, &CALM).unwrap().into_iter().map(|wanted| wanted.release).collect();
+        assert_eq!(releases, [Release::Nats, Release::Redis, Release::Postgres, Release::Platform]);
     }
 }

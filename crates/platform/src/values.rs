@@ -4,8 +4,14 @@
 
 use howso_infra_core::sizing::services::{AUTOSCALED, autoscaled_replicas};
 use howso_infra_core::sizing::{ContainerUsers, Platform};
-use howso_infra_core::spec::{CORE_LABEL, ClusterSpec, DnsName, Release};
+use howso_infra_core::spec::{CORE_LABEL, ClusterSpec, DnsName, ObjectStore, Release};
 use minijinja::{Environment, UndefinedBehavior, context};
+
+/// The secret with the keys of a bucket.
+pub const OBJECT_STORE_SECRET: &str = "platform-object-store";
+
+/// What that secret has: the access key and the secret key.
+pub const OBJECT_STORE_KEYS: [&str; 2] = ["accessKey", "secretKey"];
 
 /// The template of a release's values.
 fn template(release: Release) -> &'static str {
@@ -29,6 +35,8 @@ pub struct Surroundings {
     pub storage_class: Option<DnsName>,
     /// The parent domain under which the platform is reached; [`None`] to leave it to the chart.
     pub domain: Option<DnsName>,
+    /// A bucket in place of `MinIO`.
+    pub object_store: Option<ObjectStore>,
 }
 
 impl Surroundings {
@@ -40,13 +48,14 @@ impl Surroundings {
             core_nodes: spec.core.nodes,
             storage_class: spec.platform.storage_class.clone(),
             domain: spec.platform.domain.clone(),
+            object_store: spec.platform.object_store.clone(),
         }
     }
 }
 
 /// The values of a release, as YAML.
 pub fn values(release: Release, surroundings: &Surroundings) -> String {
-    let Surroundings { container_users, core_nodes, storage_class, domain } = surroundings;
+    let Surroundings { container_users, core_nodes, storage_class, domain, object_store } = surroundings;
     let (replicas_min, replicas_max) = autoscaled_replicas(*core_nodes);
     let context = context! {
         release => release.name(),
@@ -55,6 +64,15 @@ pub fn values(release: Release, surroundings: &Surroundings) -> String {
         core_value => CORE_LABEL.1,
         storage_class => storage_class.as_ref().map(DnsName::as_str),
         domain => domain.as_ref().map(DnsName::as_str),
+        object_store => object_store.as_ref().map(|store| context! {
+            scheme => store.endpoint.scheme.as_str(),
+            endpoint => store.endpoint.authority.as_str(),
+            bucket => store.bucket.as_str(),
+            region => store.region.as_ref().map(DnsName::as_str),
+            secret => OBJECT_STORE_SECRET,
+            access_key => OBJECT_STORE_KEYS[0],
+            secret_key => OBJECT_STORE_KEYS[1],
+        }),
         autoscaled => AUTOSCALED,
         replicas_min,
         replicas_max,

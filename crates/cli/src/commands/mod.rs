@@ -155,6 +155,7 @@ impl Context<'_> {
     }
 
     /// Whether an emulated cloud stands in for the real one.
+    #[cfg_attr(not(feature = "eks"), expect(clippy::unused_self, reason = "with the feature it is looked at"))]
     pub(crate) fn is_rehearsal(&self) -> bool {
         #[cfg(feature = "eks")]
         return self.rehearsal.is_some();

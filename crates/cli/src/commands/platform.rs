@@ -2,7 +2,7 @@
 
 use howso_infra::core::Severity;
 use howso_infra::core::spec::ClusterSpec;
-use howso_infra::platform::{Data, Installed, Platform, PlatformPlan, Removed, check_helm};
+use howso_infra::platform::{Data, Given, Installed, Platform, PlatformPlan, Removed, check_helm};
 use howso_infra::{Session, interrupt};
 
 use super::Context;
@@ -10,7 +10,7 @@ use crate::arguments::{PlatformDownArguments, PlatformStatusArguments, PlatformU
 use crate::consent::{confirm, confirm_name};
 use crate::exit::Exit;
 use crate::failure::{Failure, ReleaseCounts, ReleaseTroubles};
-use crate::license;
+use crate::given;
 use crate::signals::Signals;
 use crate::view::findings::FindingsReport;
 use crate::view::platform::{InstalledReport, PlatformReport, RemovalReport, RemovedReport};
@@ -31,8 +31,7 @@ pub(super) async fn open<'a>(
     spec: &ClusterSpec,
     session: &'a Session,
 ) -> Result<Platform<'a>, Failure> {
-    let license = license::find(&spec.platform, context.machine)?;
-    let platform = session.platform(license)?;
+    let platform = session.platform(given::find(&spec.platform, context.machine)?)?;
     signals.or_stop(check_helm()).await??;
     Ok(platform)
 }
@@ -64,7 +63,7 @@ pub(super) async fn install(
     let plan = signals.or_stop(Box::pin(platform.plan())).await??;
     let will_ask = consent == Consent::ToAsk && !plan.is_empty();
     context.console.propose(&PlatformReport { spec, plan: &plan }, will_ask);
-    plan.refuse_foreign()?;
+    plan.check()?;
     if plan.is_empty() {
         context.console.say(&InstalledReport { spec, installed: &Installed::default() });
         return Ok(());
@@ -99,7 +98,7 @@ async fn status(
     arguments: PlatformStatusArguments,
 ) -> Result<(), Failure> {
     let (spec, session) = context.open(&arguments.spec).await?;
-    let platform = session.platform(None)?;
+    let platform = session.platform(Given::default())?;
     let plan = signals.or_stop(Box::pin(platform.plan())).await??;
     context.console.data(&PlatformReport { spec: &spec, plan: &plan });
     let findings = signals.or_stop(Box::pin(platform.findings())).await??;
@@ -121,7 +120,7 @@ async fn down(context: &Context<'_>, signals: &mut Signals, arguments: PlatformD
         let message = format!("--yes names the cluster `{name}`, but this is about `{}`", spec.name);
         return Err(Failure::usage(message, format!("say --name {name}, or --yes {}", spec.name)));
     }
-    let platform = session.platform(None)?;
+    let platform = session.platform(Given::default())?;
     signals.or_stop(check_helm()).await??;
     let data = if arguments.delete_data { Data::Delete } else { Data::Keep };
     let removal = signals.or_stop(Box::pin(platform.removal())).await??;

@@ -1,7 +1,7 @@
 //! The releases of the platform: what is to be done, and what was.
 
 use howso_infra::core::spec::ClusterSpec;
-use howso_infra::platform::{Action, Data, Installed, PlatformPlan, ReleasePlan, Removal, Removed};
+use howso_infra::platform::{Action, Data, Installed, PlatformPlan, ReleasePlan, Removal, Removed, SecretAction};
 use serde_json::{Value, json};
 
 use crate::view::Report;
@@ -29,8 +29,12 @@ impl Report for PlatformReport<'_> {
         let title = format!("the platform on {} ({})", self.spec.name, self.spec.provider);
         let mut text = format!("{}    {}\n", style.bold(&title), counts(self.plan));
         for secret in &self.plan.secrets {
-            let (sign, what) =
-                if secret.is_missing { ("+", "a password, made once and never shown") } else { ("=", "is kept") };
+            let (sign, what) = match secret.action {
+                SecretAction::Keep => ("=", "is kept"),
+                SecretAction::Draw => ("+", "passwords, drawn once and never shown"),
+                SecretAction::Give => ("+", "the keys of the bucket, as they were given"),
+                SecretAction::Ask => ("!", "the keys of the bucket are needed"),
+            };
             add_line(&mut text, &format!("  {sign} {:<NAMES_WIDTH$}{what}", format!("secret {}", secret.name)));
         }
         for release in &self.plan.releases {
@@ -57,7 +61,7 @@ fn sign(action: Action) -> &'static str {
         Action::Keep => "=",
         Action::Install | Action::InstallAgain => "+",
         Action::Change | Action::ChangeAgain | Action::Repair => "~",
-        Action::Leave => "!",
+        Action::Leave | Action::Await => "!",
     }
 }
 
@@ -68,13 +72,14 @@ fn why(action: Action) -> Option<&'static str> {
         Action::InstallAgain => Some("an installation or a removal broke off"),
         Action::ChangeAgain => Some("a change broke off"),
         Action::Leave => Some("somebody else installed it"),
+        Action::Await => Some("helm is at work on it on another machine"),
     }
 }
 
 /// What is done to a release.
 pub(crate) fn past(action: Action) -> &'static str {
     match action {
-        Action::Keep | Action::Leave => "kept",
+        Action::Keep | Action::Leave | Action::Await => "kept",
         Action::Install | Action::InstallAgain => "installed",
         Action::Change | Action::ChangeAgain | Action::Repair => "changed",
     }

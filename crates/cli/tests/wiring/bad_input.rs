@@ -224,6 +224,18 @@ refused!(
 );
 refused!(half_a_license, platform("").set("HOWSO_LICENSE_EMAIL", "me@example.com"), PLATFORM);
 refused!(the_other_half_of_a_license, platform("").set("HOWSO_LICENSE_ID", "canary-of-a-licence"), PLATFORM);
+refused!(half_of_the_keys_of_a_bucket, platform("").set("HOWSO_OBJECT_STORE_ACCESS_KEY", "canary"), PLATFORM);
+refused!(
+    a_store_that_is_no_url,
+    file("[platform.object_store]\nendpoint = \"s3.amazonaws.com\"\nbucket = \"data\"\n"),
+    PLATFORM
+);
+refused!(a_store_without_a_bucket, file("[platform.object_store]\nendpoint = \"https://a.example\"\n"), PLATFORM);
+refused!(
+    a_store_with_a_password,
+    file("[platform.object_store]\nendpoint = \"https://me:hunter2@a.example\"\nbucket = \"data\"\n"),
+    PLATFORM
+);
 refused!(charts_that_are_not_there, file("[platform]\ncharts = \"no-such-charts\"\n"), PLATFORM);
 refused!(values_of_ones_own_that_are_not_there, platform("[platform.values]\nredis = \"redis.yaml\"\n"), PLATFORM);
 refused!(charts_over_plain_http, file("[platform]\ncharts = \"http://charts.example.com\"\n"), PLATFORM);

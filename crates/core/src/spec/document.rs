@@ -164,9 +164,24 @@ pub struct PlatformDocument {
     pub domain: Option<String>,
     /// The storage class of the volumes. Without it: the default one of the cluster.
     pub storage_class: Option<String>,
+    /// A bucket of a store that speaks S3, in place of `MinIO`. Without it: `MinIO` is installed.
+    pub object_store: Option<ObjectStoreDocument>,
     /// A file with the licence: TOML with `email` and `id`. Without it: the variables `HOWSO_LICENSE_EMAIL` and `HOWSO_LICENSE_ID`,
     /// else whoever is logged in (`helm registry login`).
     pub license_file: Option<String>,
+}
+
+/// A bucket of a store that speaks S3. Its keys come from the variables `HOWSO_OBJECT_STORE_ACCESS_KEY` and
+/// `HOWSO_OBJECT_STORE_SECRET_KEY`, or from a secret `platform-object-store` with `accessKey` and `secretKey` that is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ObjectStoreDocument {
+    /// The store's URL, for example `"https://s3.us-east-1.amazonaws.com"`. Required.
+    pub endpoint: Option<String>,
+    /// The bucket, which must be there. Required.
+    pub bucket: Option<String>,
+    /// The store's region, for stores that have some.
+    pub region: Option<String>,
 }
 
 /// Something for each release that it is said for.

@@ -39,8 +39,8 @@ pub use cluster_spec::{
     NetworkSpec, Protection, Purchase, Toggle, WorkerPool,
 };
 pub use document::{
-    AutoscalerDocument, CoreDocument, EngineDocument, KubernetesDocument, MachineDocument, NetworkDocument, PerRelease,
-    PlatformDocument, SpecDocument, TraineeDocument, WorkerDocument,
+    AutoscalerDocument, CoreDocument, EngineDocument, KubernetesDocument, MachineDocument, NetworkDocument,
+    ObjectStoreDocument, PerRelease, PlatformDocument, SpecDocument, TraineeDocument, WorkerDocument,
 };
 pub use engine_settings::EngineSettings;
 pub use errors::{Invalid, SpecError, SpecErrorKind, SpecErrors, SpecWarning, SpecWarningKind};
@@ -49,7 +49,9 @@ pub use labels::{CORE_LABEL, LabelKey, LabelValue, Taint, TaintEffect, WORKER_TA
 pub use layers::Layers;
 pub use names::{ClusterName, Location, PoolName, ProviderName, TagKey};
 pub use origin::{KeyPath, Layer, Origin, Segment, Span};
-pub use platform::{ChartSource, ChartVersion, DnsName, PlatformSpec, Release};
+pub use platform::{
+    BucketName, ChartSource, ChartVersion, DnsName, Endpoint, ObjectStore, PlatformSpec, Release, Scheme,
+};
 pub use profile::{DEFAULT_PROFILE, EMBEDDED_PROFILES, ProfileChoice, embedded_profile, profile_name};
 pub use provider_options::ProviderOptions;
 pub use resolution::{Explained, Origins, Resolved, resolve};

@@ -9,7 +9,7 @@ use crate::spec::build::Builder;
 use crate::spec::document::PerRelease;
 use crate::spec::labels::is_dns_subdomain;
 use crate::spec::names::checked_string;
-use crate::spec::{Invalid, KeyPath, PlatformDocument};
+use crate::spec::{Invalid, KeyPath, ObjectStoreDocument, PlatformDocument};
 
 checked_string! {
     /// A name as the name service and Kubernetes have it: lower-case letters, digits and hyphens, with dots between its parts, which
@@ -20,6 +20,28 @@ checked_string! {
 checked_string! {
     /// The version of a chart, or a range of versions: <https://helm.sh/docs/topics/charts/#charts-and-versioning>.
     ChartVersion, check_chart_version
+}
+
+checked_string! {
+    /// The name of a bucket, by the rules of S3, which are the strictest:
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>.
+    BucketName, check_bucket_name
+}
+
+fn check_bucket_name(text: &str) -> Result<(), Invalid> {
+    let is_edge = |edge: Option<char>| edge.is_some_and(|edge| edge.is_ascii_lowercase() || edge.is_ascii_digit());
+    let fits = (3..=63).contains(&text.len())
+        && text.chars().all(|each| each.is_ascii_lowercase() || each.is_ascii_digit() || "-.".contains(each))
+        && is_edge(text.chars().next())
+        && is_edge(text.chars().next_back())
+        && !text.contains("..");
+    if fits {
+        return Ok(());
+    }
+    Err(Invalid::new(
+        format!("`{}` is not the name of a bucket", text.escape_debug()),
+        "3 to 63 lower-case letters, digits, hyphens and dots, beginning and ending with a letter or digit",
+    ))
 }
 
 fn check_dns_name(text: &str) -> Result<(), Invalid> {
@@ -148,6 +170,68 @@ impl fmt::Display for ChartSource {
     }
 }
 
+/// How a store is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// In the clear: only within the cluster or a network of one's own.
+    Http,
+    /// Encrypted.
+    Https,
+}
+
+impl Scheme {
+    /// As URLs have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// Where a store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// How it is spoken to.
+    pub scheme: Scheme,
+    /// Its host, with a port where that is not the usual one.
+    pub authority: String,
+}
+
+impl std::str::FromStr for Endpoint {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let accepted = "a URL with nothing but the host, such as \"https://s3.us-east-1.amazonaws.com\"";
+        // It is not repeated where it may hold a password.
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Err(Invalid::new("this is no URL", accepted));
+        };
+        let authority = rest.trim_end_matches('/');
+        let (host, port) = authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
+        if !is_dns_subdomain(host) || port.is_some_and(|port| port.parse::<std::num::NonZeroU16>().is_err()) {
+            return Err(Invalid::new("this has more or less than a host and a port", accepted));
+        }
+        let scheme = match scheme {
+            "https" => Scheme::Https,
+            "http" => Scheme::Http,
+            _ => return Err(Invalid::new("stores are spoken to by http or https", accepted)),
+        };
+        Ok(Self { scheme, authority: authority.to_owned() })
+    }
+}
+
+/// A bucket in place of the release of `MinIO`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectStore {
+    /// Where the store is.
+    pub endpoint: Endpoint,
+    /// The bucket.
+    pub bucket: BucketName,
+    /// Its region; [`None`] for stores that have none.
+    pub region: Option<DnsName>,
+}
+
 /// The releases of the platform. Paths are as they were written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlatformSpec {
@@ -161,11 +245,19 @@ pub struct PlatformSpec {
     pub domain: Option<DnsName>,
     /// The storage class of the volumes; [`None`] for the cluster's default.
     pub storage_class: Option<DnsName>,
+    /// A bucket in place of the release of `MinIO`.
+    pub object_store: Option<ObjectStore>,
     /// A file with the licence, by which the registry knows its customers; [`None`] for the environment, or for whoever logged in.
     pub license_file: Option<Utf8PathBuf>,
 }
 
 impl PlatformSpec {
+    /// The releases that are wanted, in the order in which they are installed.
+    pub fn releases(&self) -> impl Iterator<Item = Release> {
+        let has_store = self.object_store.is_some();
+        Release::ALL.into_iter().filter(move |release| *release != Release::Minio || !has_store)
+    }
+
     /// The paths, each with its key.
     pub fn paths_mut(&mut self) -> Vec<(String, &mut Utf8PathBuf)> {
         let mut paths: Vec<(String, &mut Utf8PathBuf)> = Vec::new();
@@ -194,6 +286,10 @@ impl Builder<'_> {
         let storage_class = name("storage_class", &document.storage_class);
         let versions = self.per_release(&path.key("versions"), &document.versions, str::parse);
         let values = self.per_release(&path.key("values"), &document.values, file);
+        let object_store = match &document.object_store {
+            Some(store) => self.object_store(&path.key("object_store"), store).map(Some),
+            None => Some(None),
+        };
         let license_file = match &document.license_file {
             Some(text) => self.accept(&path.key("license_file"), file(text)).map(Some),
             None => Some(None),
@@ -204,8 +300,21 @@ impl Builder<'_> {
             values: values?,
             domain: domain?,
             storage_class: storage_class?,
+            object_store: object_store?,
             license_file: license_file?,
         })
+    }
+
+    fn object_store(&mut self, path: &KeyPath, document: &ObjectStoreDocument) -> Option<ObjectStore> {
+        let endpoint = self.required(&path.key("endpoint"), document.endpoint.as_deref());
+        let endpoint = endpoint.and_then(|text| self.accept(&path.key("endpoint"), text.parse()));
+        let bucket = self.required(&path.key("bucket"), document.bucket.as_deref());
+        let bucket = bucket.and_then(|text| self.accept(&path.key("bucket"), text.parse()));
+        let region = match &document.region {
+            Some(text) => self.accept(&path.key("region"), text.parse()).map(Some),
+            None => Some(None),
+        };
+        Some(ObjectStore { endpoint: endpoint?, bucket: bucket?, region: region? })
     }
 
     /// What is said of some releases.
@@ -255,6 +364,20 @@ mod tests {
         }
         for wrong in ["", "1e3", "Gp3", "a b", "a..b", "-a", "a: b", "a."] {
             assert!(wrong.parse::<DnsName>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_store_is_a_host_and_a_port_and_nothing_else() {
+        let parse = |text: &str| text.parse::<Endpoint>();
+        let aws = parse("https://s3.us-east-1.amazonaws.com/").unwrap();
+        assert_eq!((aws.scheme, aws.authority.as_str()), (Scheme::Https, "s3.us-east-1.amazonaws.com"));
+        assert_eq!(parse("http://store:9000").unwrap().authority, "store:9000");
+        for wrong in
+            ["", "store", "https://", "https://a/b", "s3://a", "https://a:0", "https://a:b", "https://me:hunter2@a"]
+        {
+            let error = parse(wrong).unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{wrong}");
         }
     }
 

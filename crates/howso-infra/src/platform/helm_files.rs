@@ -42,7 +42,7 @@ impl Platform<'_> {
         let directory = self.helm_directory();
         let mut helm = HelmWithFiles { helm: self.helm_without_files() };
         write(&helm.helm.kubeconfig, &kubeconfig::render(&access))?;
-        if let (Some(license), ChartSource::Registry(url)) = (&self.license, &self.session.spec.platform.charts) {
+        if let (Some(license), ChartSource::Registry(url)) = (&self.given.license, &self.session.spec.platform.charts) {
             let path = directory.join("registry.json");
             write(&path, &login(license, url))?;
             helm.helm.registry_config = Some(path);

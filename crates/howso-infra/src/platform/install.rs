@@ -13,11 +13,11 @@ use howso_infra_core::{ProviderError, Severity};
 use howso_infra_engine::Journal;
 use howso_infra_engine::journal::LEASE_RENEWAL;
 use howso_infra_platform::helm::Helm;
-use howso_infra_platform::releases::{Action, SECRETS, WantedRelease};
+use howso_infra_platform::releases::{Action, WantedRelease, wanted_secrets};
 use secrecy::SecretString;
 use serde::Serialize;
 
-use super::{Platform, PlatformPlan};
+use super::{BucketKeys, Platform, PlatformPlan, SecretAction};
 use crate::event::{Event, PlatformEvent};
 use crate::interrupt::Interrupts;
 use crate::{Error, randomness::Randomness};
@@ -26,7 +26,7 @@ use crate::{Error, randomness::Randomness};
 const SERVICE_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// How long the platform itself may take (`common/README.md` of howsoai/platform-installation-examples).
-const PLATFORM_TIMEOUT: Duration = Duration::from_mins(20);
+pub(super) const PLATFORM_TIMEOUT: Duration = Duration::from_mins(20);
 
 /// How often it is looked at what is missing, while Helm waits.
 const LOOK: Duration = Duration::from_secs(5);
@@ -103,7 +103,7 @@ impl Platform<'_> {
             let helm = self.helm().await?;
             self.await_earlier(&helm.helm, &shared).await;
             let plan = self.plan().await?;
-            plan.refuse_foreign()?;
+            plan.check()?;
             self.make_secrets(&plan).await?;
             skipped.set(self.releases(&helm.helm, &plan, &shared).await?);
             Ok(())
@@ -180,12 +180,18 @@ impl Platform<'_> {
     }
 
     async fn make_secrets(&self, plan: &PlatformPlan) -> Result<(), Error> {
-        let missing = |name: &str| plan.secrets.iter().any(|secret| secret.name == name && secret.is_missing);
-        for wanted in SECRETS.into_iter().filter(|wanted| missing(wanted.name)) {
-            let mut values = Vec::new();
-            for key in wanted.keys {
-                values.push((*key, password()?));
-            }
+        for wanted in wanted_secrets(&self.session.spec.platform) {
+            let action = plan.secrets.iter().find(|secret| secret.name == wanted.name).map(|secret| secret.action);
+            let values = match (action, &self.given.bucket_keys) {
+                (Some(SecretAction::Draw), _) => {
+                    let drawn = wanted.keys.iter().map(|key| Ok((*key, password()?)));
+                    drawn.collect::<Result<Vec<_>, Error>>()?
+                }
+                (Some(SecretAction::Give), Some(BucketKeys { access_key, secret_key })) => {
+                    wanted.keys.iter().copied().zip([access_key.clone(), secret_key.clone()]).collect()
+                }
+                _ => continue,
+            };
             // Whether or not a lost answer stood for a secret, the next attempt keeps the one that is there.
             self.session.reading(async || self.backend.make_secret(wanted.name, &values).await).await?;
             self.tell(PlatformEvent::SecretMade { secret: wanted.name });
@@ -197,7 +203,7 @@ impl Platform<'_> {
     async fn releases(&self, helm: &Helm, plan: &PlatformPlan, shared: &Shared) -> Result<usize, Error> {
         let due = |is_platform: bool| {
             let due = plan.releases.iter().zip(&self.wanted).filter(move |(plan, wanted)| {
-                !matches!(plan.action, Action::Keep | Action::Leave)
+                !matches!(plan.action, Action::Keep | Action::Leave | Action::Await)
                     && (wanted.release == Release::Platform) == is_platform
             });
             due.map(|(plan, wanted)| (wanted, plan.action))
@@ -232,7 +238,7 @@ impl Platform<'_> {
             match action {
                 Action::InstallAgain => helm.uninstall(release, timeout).await?,
                 Action::ChangeAgain => helm.roll_back(release).await?,
-                Action::Install | Action::Change | Action::Repair | Action::Keep | Action::Leave => {}
+                Action::Install | Action::Change | Action::Repair | Action::Keep | Action::Leave | Action::Await => {}
             }
             helm.upgrade(wanted, &labels, timeout).await
         };

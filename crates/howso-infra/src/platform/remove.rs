@@ -11,8 +11,8 @@ use howso_infra_platform::helm::Helm;
 use howso_infra_platform::releases::{Present, SECRETS};
 use serde::Serialize;
 
+use super::Platform;
 use super::install::Shared;
-use super::{Platform, present};
 use crate::Error;
 use crate::event::PlatformEvent;
 use crate::interrupt::Interrupts;
@@ -84,9 +84,10 @@ impl Platform<'_> {
         let mut releases = Vec::new();
         let mut foreign = Vec::new();
         for release in Release::ALL {
-            match present(found.get(release.name()), ours.as_deref()) {
+            match self.present(release, &found, ours.as_deref()) {
                 Present::Nothing => {}
                 Present::Foreign => foreign.push(release.name()),
+                Present::Elsewhere => return Err(Error::HelmElsewhere { release: release.name() }),
                 _ => releases.push(release.name()),
             }
         }

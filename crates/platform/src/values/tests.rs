@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::*;
 
 fn surroundings(container_users: ContainerUsers, core_nodes: u32) -> Surroundings {
-    Surroundings { container_users, core_nodes, storage_class: None, domain: None }
+    Surroundings { container_users, core_nodes, storage_class: None, domain: None, object_store: None }
 }
 
 fn parsed(release: Release, surroundings: &Surroundings) -> Value {
@@ -116,4 +116,19 @@ fn stores_are_kept_on_core_nodes_by_a_text() {
     for selector in selectors {
         assert_eq!(selector, serde_json::json!({ "howso.com/allowWorkers": "False" }));
     }
+}
+
+/// The paths are those of `helm-external-charts/manifests/values-external-all.yaml` of howsoai/platform-installation-examples.
+#[test]
+fn a_bucket_takes_the_place_of_minio() {
+    let store = ObjectStore {
+        endpoint: "https://s3.us-east-1.amazonaws.com".parse().unwrap(),
+        bucket: "1e3".parse().unwrap(),
+        region: "us-east-1".parse().ok(),
+    };
+    let calm = Surroundings { object_store: Some(store), ..surroundings(ContainerUsers::Manifest, 3) };
+    insta::assert_snapshot!(values(Release::Platform, &calm));
+    let told = parsed(Release::Platform, &calm)["datastores"]["objectStore"].clone();
+    assert_eq!(told["bucketName"], "1e3", "a text, though it could be a number");
+    assert_eq!((&told["scheme"], &told["serverVerification"]), (&"https".into(), &true.into()));
 }

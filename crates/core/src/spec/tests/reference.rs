@@ -57,6 +57,7 @@ values = { nats = "nats.yaml", redis = "redis.yaml", postgres = "postgres.yaml",
 domain = "howso.example.com"
 storage_class = "gp3"
 license_file = "license.toml"
+object_store = { endpoint = "https://s3.us-east-1.amazonaws.com", bucket = "howso-data", region = "us-east-1" }
 
 [autoscaler]
 enabled = true
