@@ -176,6 +176,18 @@ def test_passwords_are_random_made_once_and_seen_nowhere(cli: Watched) -> None:
     assert not left, "access is given to Helm for as long as it works"
 
 
+def test_a_password_is_changed_as_the_guide_says(cli: Watched) -> None:
+    platform(cli, "up").expect(0)
+    before = passwords(cli)
+    cli.kubectl("--namespace", "howso", "delete", "secret", "platform-redis")
+    platform(cli, "up").expect(0)
+    after = passwords(cli)
+    changed = {name for name in SECRETS if after[name] != before[name]}
+    assert changed == {"platform-redis"} and set(after["platform-redis"]) == SECRETS["platform-redis"]
+    cli.kubectl("--namespace", "howso", "rollout", "restart", "statefulset,deployment")
+    cli.kubectl("--namespace", "howso", "rollout", "status", "statefulset/platform-redis", "--timeout=60s")
+
+
 def test_what_is_missing_is_told_and_a_failed_change_is_taken_back(cli: Watched) -> None:
     platform(cli, "up").expect(0)
     values(cli, "minio", image="127.0.0.1:9/nothing:v0")
