@@ -1,5 +1,7 @@
 //! The arguments, as clap reads them. What they mean is decided elsewhere.
 
+mod examples;
+
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
@@ -12,7 +14,7 @@ use howso_infra::core::spec::Release;
 /// A dedicated Kubernetes cluster for the Howso Platform, in one command.
 #[derive(Debug, Parser)]
 #[command(name = "howso-infra", version, propagate_version = true, max_term_width = 100)]
-#[command(after_long_help = MAIN_EXAMPLES)]
+#[command(after_long_help = examples::MAIN)]
 pub(crate) struct Arguments {
     /// How the command talks.
     #[command(flatten)]
@@ -73,31 +75,31 @@ pub(crate) enum Verb {
     /// Write a commented howso-infra.toml
     ///
     /// Asks for what is not given as a flag when it runs on a terminal.
-    #[command(after_long_help = INIT_EXAMPLES)]
+    #[command(after_long_help = examples::INIT)]
     Init(InitArguments),
     /// Show what `up` would do, and why
     ///
     /// Reads the cloud and changes nothing.
-    #[command(after_long_help = PLAN_EXAMPLES)]
+    #[command(after_long_help = examples::PLAN)]
     Plan(PlanArguments),
     /// Create, change or resume the cluster
     ///
     /// Plans, checks, asks, runs, looks again whether nothing is left to do, and writes a kubeconfig. Run it again to
     /// apply a changed specification, or to resume a run that did not end.
-    #[command(after_long_help = UP_EXAMPLES)]
+    #[command(after_long_help = examples::UP)]
     Up(UpArguments),
     /// Show what is there, what is healthy and what differs
-    #[command(after_long_help = STATUS_EXAMPLES)]
+    #[command(after_long_help = examples::STATUS)]
     Status(StatusArguments),
     /// Show only what differs; exit code 3 when anything does
     Drift(DriftArguments),
     /// Remove the cluster and everything that was made for it
     ///
     /// Plans the removal, asks for the cluster's name, removes, and then looks for what is left.
-    #[command(after_long_help = DOWN_EXAMPLES)]
+    #[command(after_long_help = examples::DOWN)]
     Down(DownArguments),
     /// Write or print the access to the cluster
-    #[command(after_long_help = KUBECONFIG_EXAMPLES)]
+    #[command(after_long_help = examples::KUBECONFIG)]
     Kubeconfig(KubeconfigArguments),
     /// Check everything that `up` and trainees need, and say how to cure what is wrong
     ///
@@ -113,7 +115,7 @@ pub(crate) enum Verb {
     ///
     /// Does on k3d what the Cluster Autoscaler does in a cloud, until it is interrupted: pods that wait for a worker make
     /// one appear, and a worker on which nothing runs is drained and removed after a while.
-    #[command(after_long_help = AUTOSCALE_EXAMPLES)]
+    #[command(after_long_help = examples::AUTOSCALE)]
     Autoscale(AutoscaleArguments),
     /// Rehearse a command against an emulated AWS, in virtual time
     ///
@@ -121,18 +123,18 @@ pub(crate) enum Verb {
     /// emulates. No account, no network and no money is needed, and nothing real is asked or changed. What is not said
     /// otherwise is a cluster named howso on eks in us-east-1.
     #[cfg(feature = "eks")]
-    #[command(after_long_help = REHEARSE_EXAMPLES)]
+    #[command(after_long_help = examples::REHEARSE)]
     Rehearse(RehearseArguments),
     /// Which machines a workload needs: pools, waste, waiting times and costs
     ///
     /// Arithmetic on tables that are built in: asks no cloud and needs no account. Ends with the part of howso-infra.toml that asks for
     /// what it advises.
-    #[command(after_long_help = SIZE_EXAMPLES)]
+    #[command(after_long_help = examples::SIZE)]
     Size(SizeArguments),
     /// Print the values of the charts that the platform is made of, each with the reason for it
     ///
     /// As the performance guide tunes them, for the provider and the core pool of this cluster. A plan proves that they have room.
-    #[command(after_long_help = VALUES_EXAMPLES)]
+    #[command(after_long_help = examples::VALUES)]
     Values(ValuesArguments),
     /// Install, look at and remove the releases of the Howso Platform
     ///
@@ -144,7 +146,7 @@ pub(crate) enum Verb {
     ///
     /// Computed from how long a node takes on this provider. Prints the variable and the configuration, or puts the time into a
     /// configuration that is there, of which everything else stays as it is.
-    #[command(after_long_help = CLIENT_EXAMPLES)]
+    #[command(after_long_help = examples::CLIENT)]
     Client(ClientArguments),
     /// List and show profiles
     #[command(subcommand)]
@@ -154,7 +156,7 @@ pub(crate) enum Verb {
     /// Only needed to make sure early: every other verb does the same when it finds no journal.
     Adopt(AdoptArguments),
     /// Print a shell completion script
-    #[command(after_long_help = COMPLETIONS_EXAMPLES)]
+    #[command(after_long_help = examples::COMPLETIONS)]
     Completions(CompletionsArguments),
     /// Print the manual page, or write all manual pages into a directory
     Man(ManArguments),
@@ -556,12 +558,12 @@ pub(crate) enum PlatformVerb {
     ///
     /// Passwords are made once, at random, and never shown; secrets that are there are kept. A release that fails is taken back. The
     /// same command goes on where another one ended.
-    #[command(after_long_help = PLATFORM_UP_EXAMPLES)]
+    #[command(after_long_help = examples::PLATFORM_UP)]
     Up(PlatformUpArguments),
     /// Show the releases, and what keeps them from running
     Status(PlatformStatusArguments),
     /// Remove the releases; their volumes and passwords stay
-    #[command(after_long_help = PLATFORM_DOWN_EXAMPLES)]
+    #[command(after_long_help = examples::PLATFORM_DOWN)]
     Down(PlatformDownArguments),
 }
 
@@ -621,7 +623,7 @@ pub(crate) enum ProfileVerb {
     /// are built in.
     List,
     /// Print a profile, or where every value of the specification comes from
-    #[command(after_long_help = PROFILE_EXAMPLES)]
+    #[command(after_long_help = examples::PROFILE)]
     Show(Box<ProfileShowArguments>),
 }
 
@@ -662,108 +664,6 @@ pub(crate) struct ManArguments {
     #[arg(value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
     pub(crate) directory: Option<Utf8PathBuf>,
 }
-
-const MAIN_EXAMPLES: &str = "\
-Examples:
-  howso-infra up --name howso --provider eks --region us-east-1 --profile large
-  howso-infra plan
-  howso-infra down
-
-Every key of howso-infra.toml is also a variable: HOWSO_INFRA_ and the key in capitals, with __ for
-dots (HOWSO_INFRA_CORE__NODES=3).
-
-Exit codes: 0 done, 1 failed, 2 wrong usage or specification, 3 there are changes, 4 partly done
-(run it again), 5 credentials or permission, 6 quota or capacity, 7 something foreign is in the
-way, 8 another run holds the lease, 9 removed but something is left, 130 interrupted.";
-
-const INIT_EXAMPLES: &str = "\
-Examples:
-  howso-infra init
-  howso-infra init --name howso --provider eks --region us-east-1 --profile large";
-
-const PLAN_EXAMPLES: &str = "\
-Examples:
-  howso-infra plan
-  howso-infra plan --out plan.json && howso-infra up plan.json
-  howso-infra plan --worker-max 40 --detailed-exitcode";
-
-const UP_EXAMPLES: &str = "\
-Examples:
-  howso-infra up
-  howso-infra up --profile large --provider eks --region us-east-1 --name howso --yes
-  howso-infra up plan.json
-  howso-infra up --output json --yes | jq -r .type";
-
-const STATUS_EXAMPLES: &str = "\
-Examples:
-  howso-infra status
-  howso-infra status --watch --interval 30";
-
-const DOWN_EXAMPLES: &str = "\
-Examples:
-  howso-infra down
-  howso-infra down --yes howso";
-
-const AUTOSCALE_EXAMPLES: &str = "\
-Examples:
-  howso-infra autoscale --provider k3d --name local
-  howso-infra autoscale --idle-for 2m
-  howso-infra up --provider k3d --name local --autoscale";
-
-const KUBECONFIG_EXAMPLES: &str = "\
-Examples:
-  howso-infra kubeconfig && export KUBECONFIG=~/.kube/howso-demo.yaml
-  howso-infra kubeconfig --merge
-  howso-infra kubeconfig --print > access.yaml";
-
-#[cfg(feature = "eks")]
-const REHEARSE_EXAMPLES: &str = "\
-Examples:
-  howso-infra rehearse up --profile large
-  howso-infra rehearse down --profile small
-  howso-infra rehearse up --fault list
-  howso-infra rehearse up --fault answer-lost@eks:CreateCluster --seed 7
-  howso-infra rehearse up --runs 500";
-
-const SIZE_EXAMPLES: &str = "\
-Examples:
-  howso-infra size --trainee x-large=20,small=100
-  howso-infra size --trainee xx-large=4 --custom cpu=24,memory=96Gi --compare
-  howso-infra size --trainee medium=8 --client-parallel 8 --output json";
-
-const VALUES_EXAMPLES: &str = "\
-Examples:
-  howso-infra values nats
-  howso-infra values --directory values --domain howso.example.com
-  howso-infra values redis --provider openshift > redis.yaml";
-
-const PLATFORM_UP_EXAMPLES: &str = "\
-Examples:
-  howso-infra platform up
-  howso-infra platform up --set platform.charts=./charts --yes
-  howso-infra up --until platform";
-
-const PLATFORM_DOWN_EXAMPLES: &str = "\
-Examples:
-  howso-infra platform down
-  howso-infra platform down --delete-data --yes howso";
-
-const CLIENT_EXAMPLES: &str = "\
-Examples:
-  howso-infra client --provider eks
-  howso-infra client --merge ~/.howso/howso.yml";
-
-const PROFILE_EXAMPLES: &str = "\
-Examples:
-  howso-infra profile show large
-  howso-infra profile show --explain
-  howso-infra profile show large > ~/.config/howso-infra/profiles/ours.toml";
-
-const COMPLETIONS_EXAMPLES: &str = "\
-Examples:
-  howso-infra completions bash > ~/.local/share/bash-completion/completions/howso-infra
-  howso-infra completions zsh > ~/.zfunc/_howso-infra
-  howso-infra completions fish > ~/.config/fish/completions/howso-infra.fish";
 
 #[cfg(feature = "eks")]
 impl Rehearsed {

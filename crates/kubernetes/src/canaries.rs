@@ -14,6 +14,7 @@ use crate::errors::Call;
 use crate::list;
 use crate::object::collection;
 use crate::scheduling::Amount;
+use crate::submit::create_or_keep;
 
 /// Where canaries live: the namespace of the platform, whose rules they keep.
 const NAMESPACE: &str = "howso";
@@ -105,16 +106,7 @@ impl KubernetesBackend {
             Canary::CoreTooLarge => self.core_cpu().await?,
         };
         let pod = pod(canary, image, &cpu, self.deployment().await?.as_deref(), &self.cluster);
-        let body = serde_json::to_vec(&pod).map_err(|error| list::bug(&call, &error))?;
-        let request = Request::post(collection("v1", "pods", Some(NAMESPACE)))
-            .header("content-type", "application/json")
-            .body(body)
-            .map_err(|error| list::bug(&call, &error))?;
-        match self.api.send(&call, request).await {
-            Ok(_) => Ok(()),
-            Err(error) if matches!(error.kind, ErrorKind::Conflict { .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
+        create_or_keep(self, &call, collection("v1", "pods", Some(NAMESPACE)), &pod).await
     }
 
     /// How far a canary is.

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 
 use howso_infra_core::identity::{CLUSTER_TAG, DEPLOYMENT_TAG};
 use howso_infra_core::{ErrorKind, OperationVerb, ProviderError};
-use http::Request;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value as Json, json};
 
@@ -15,7 +14,7 @@ use crate::errors::Call;
 use crate::list;
 use crate::object::collection;
 use crate::objects::PLATFORM_NAMESPACE;
-use crate::submit::send_delete;
+use crate::submit::{create_or_keep, send_delete};
 use crate::workloads::is_ours;
 
 /// A secret that is there.
@@ -61,16 +60,7 @@ impl KubernetesBackend {
         let metadata = json!({ "name": name, "namespace": PLATFORM_NAMESPACE, "labels": labels });
         let secret =
             json!({ "apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "stringData": data });
-        let body = serde_json::to_vec(&secret).map_err(|error| list::bug(&call, &error))?;
-        let request = Request::post(collection("v1", "secrets", Some(PLATFORM_NAMESPACE)))
-            .header("content-type", "application/json")
-            .body(body)
-            .map_err(|error| list::bug(&call, &error))?;
-        match self.api.send(&call, request).await {
-            Ok(_) => Ok(()),
-            Err(error) if matches!(error.kind, ErrorKind::Conflict { .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
+        create_or_keep(self, &call, collection("v1", "secrets", Some(PLATFORM_NAMESPACE)), &secret).await
     }
 
     /// Removes a secret of the platform. One that is gone is as wanted.

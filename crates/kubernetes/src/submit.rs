@@ -148,6 +148,22 @@ async fn delete(
     Ok(accepted(operation, path.to_owned(), attributes.clone()))
 }
 
+/// Makes an object of `collection`, unless one of its name is there.
+pub(crate) async fn create_or_keep(
+    backend: &KubernetesBackend,
+    call: &Call,
+    collection: String,
+    object: &Json,
+) -> Result<(), ProviderError> {
+    let body = serde_json::to_vec(object).map_err(|error| list::bug(call, &error))?;
+    let request = http::Request::post(collection).header("content-type", "application/json").body(body);
+    match backend.api.send(call, request.map_err(|error| list::bug(call, &error))?).await {
+        Ok(_) => Ok(()),
+        Err(error) if matches!(error.kind, ErrorKind::Conflict { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Sends one deletion.
 pub(crate) async fn send_delete(
     backend: &KubernetesBackend,

@@ -97,23 +97,26 @@ impl Platform<'_> {
 
     async fn install_with(&self, journal: &mut Journal, interrupts: Interrupts) -> Result<Installed, Error> {
         let shared = Shared::default();
-        let skipped = Cell::new(0);
         let work = async {
             self.check_cluster().await?;
             let helm = self.helm().await?;
             self.await_earlier(&helm.helm, &shared).await;
             let plan = self.plan().await?;
             plan.check()?;
-            self.make_secrets(&plan).await?;
-            skipped.set(self.releases(&helm.helm, &plan, &shared).await?);
-            Ok(())
+            if !shared.is_stopped.get() {
+                self.make_secrets(&plan).await?;
+            }
+            self.releases(&helm.helm, &plan, &shared).await
         };
-        self.watch(journal, interrupts, &shared, Box::pin(work)).await?;
+        let skipped = self.watch(journal, interrupts, &shared, Box::pin(work)).await?;
         let unfinished = shared.unfinished();
+        let begun = shared.done.get() + shared.failures.borrow().len() + unfinished;
+        // Who leaves before it is known what has to be done leaves everything undone.
+        let skipped = skipped.unwrap_or(self.wanted.len() - begun);
         let failures = shared.failures.into_inner();
         let waiting = if failures.is_empty() { Vec::new() } else { shared.waiting.into_inner() };
         let is_interrupted = shared.is_stopped.get();
-        Ok(Installed { done: shared.done.get(), failures, skipped: skipped.get(), unfinished, is_interrupted, waiting })
+        Ok(Installed { done: shared.done.get(), failures, skipped, unfinished, is_interrupted, waiting })
     }
 
     /// Waits for Helm that an earlier run started and that goes on.
@@ -131,24 +134,24 @@ impl Platform<'_> {
     }
 
     /// Does the work, and meanwhile keeps the lease, tells what is missing and listens for interrupts. The first lets what is under way
-    /// end, the second leaves it alone.
+    /// end, the second leaves it alone: then there is no result.
     pub(super) async fn watch<T>(
         &self,
         journal: &mut Journal,
         interrupts: Interrupts,
         shared: &Shared,
         work: impl Future<Output = Result<T, Error>>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<T>, Error> {
         let mut work = pin!(work);
         let mut interrupts = interrupts.into_receiver();
         let mut renewed = self.session.clock.now();
         loop {
             tokio::select! {
                 biased;
-                done = &mut work => return done.map(|_| ()),
+                done = &mut work => return done.map(Some),
                 Some(_) = interrupts.recv() => {
                     if shared.is_stopped.replace(true) {
-                        return Ok(());
+                        return Ok(None);
                     }
                 }
                 () = self.session.clock.sleep(LOOK) => {
