@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -232,6 +233,21 @@ def test_killed_in_the_middle_the_next_run_goes_on(cli: Watched, with_helm: bool
     assert ("waiting for it" in again.stderr) != with_helm, again
     assert revisions(cli)["platform-postgres"][1] == "deployed"
     platform(cli, "status").expect(0)
+
+
+def test_interrupted_twice_it_leaves_helm_at_work_and_says_so(cli: Watched) -> None:
+    platform(cli, "up").expect(0)
+    values(cli, "postgres", image="127.0.0.1:9/nothing:v0")
+    arguments = ("platform", "up", "--yes", "--set", "engine.step_deadline_max=20s")
+    process = cli.start(*arguments, env=MISLEADING)
+    wait_for("helm at work", lambda: helm_at_work("platform-postgres"), 60)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(1)
+    left = cli.finish(process, arguments, 10).expect(130)
+    assert "helm is still at work on 1 release" in left.stderr and helm_at_work("platform-postgres"), left
+    values(cli, "postgres")
+    assert "waiting for it" in platform(cli, "up").expect(0).stderr
 
 
 def test_trainees_at_work_and_releases_of_others_are_respected(cli: Watched) -> None:
