@@ -142,7 +142,7 @@ pub(crate) enum Verb {
     /// charts come from and what differs stands under [platform] in howso-infra.toml.
     #[command(subcommand)]
     Platform(PlatformVerb),
-    /// Tell clients how long to wait for a trainee
+    /// Tell clients how long to wait for a trainee, and where they run
     ///
     /// Computed from how long a node takes on this provider. Prints the variable and the configuration, or puts the time into a
     /// configuration that is there, of which everything else stays as it is.
@@ -606,6 +606,11 @@ pub(crate) struct PlatformDownArguments {
 /// `client`.
 #[derive(Debug, Args)]
 pub(crate) struct ClientArguments {
+    /// Tell of the machine for clients: what it is, whether it runs, and how to get onto it
+    ///
+    /// It is made by `up` when the specification has a table `[client]`.
+    #[arg(long, conflicts_with = "merge")]
+    pub(crate) machine: bool,
     /// Put the time into this configuration of a client, for example ~/.howso/howso.yml; a new one is made
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) merge: Option<Utf8PathBuf>,

@@ -114,6 +114,11 @@ pub trait Provider: Send + Sync {
         None
     }
 
+    /// The machine for clients that is there; [`None`] where there is none. Pure.
+    fn client_machine(&self, _observation: &Observation) -> Option<ClientMachine> {
+        None
+    }
+
     /// What a caller must be allowed in order to make, change and remove the cluster. `calls` are those that were seen in a
     /// rehearsal, each as `service:Operation`. Sends no request.
     ///
@@ -121,6 +126,23 @@ pub trait Provider: Send + Sync {
     fn permissions(&self, _spec: &ClusterSpec, _calls: &BTreeSet<String>) -> Option<Permissions> {
         None
     }
+}
+
+/// A machine for clients, and how people use it. Commands are those of the platform's own program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ClientMachine {
+    /// The platform's own identifier.
+    pub physical_id: String,
+    /// What it is made of, in the platform's own words; [`None`] when that could not be read.
+    pub machine: Option<String>,
+    /// Whether it runs, in the platform's own words.
+    pub state: String,
+    /// The command that opens a shell on it.
+    pub shell: String,
+    /// The command that starts it.
+    pub start: String,
+    /// The command that stops it. A stopped machine keeps its disk and costs no more than that.
+    pub stop: String,
 }
 
 /// What a provider read and chose before it builds the graph, with the reasons for the choices.

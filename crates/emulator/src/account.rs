@@ -81,7 +81,7 @@ impl Account {
                 *counted.entry(kind).or_default() += count;
             }
         }
-        counted.insert("role", self.iam.count());
+        counted.extend(self.iam.inventory());
         counted.retain(|_, count| *count > 0);
         counted
     }

@@ -138,8 +138,8 @@ impl Emulator {
                 autoscaling::call(request, &mut region.autoscaling, now)
             }
             "ec2" => {
-                let (region, _, chance) = account.region(&request.region, now);
-                ec2::call(request, &mut region.ec2, chance, now)
+                let (region, iam, chance) = account.region(&request.region, now);
+                ec2::call(request, &mut region.ec2, iam, chance, now)
             }
             "eks" => {
                 let (region, iam, chance) = account.region(&request.region, now);

@@ -1,4 +1,4 @@
-//! AWS IAM: roles with their policies. Global, and consistent only after a while.
+//! AWS IAM: roles with their policies, and the profiles by which instances take them on. Global, and consistent only after a while.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +10,15 @@ use crate::authorization::{Permissions, Resource};
 use crate::error::{Answer, ApiError};
 use crate::wire::{Request, seconds};
 
-/// The roles, by name.
+mod profiles;
+
+use profiles::Profile;
+
+/// The roles and the instance profiles, by name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Iam {
     roles: BTreeMap<String, Role>,
+    profiles: BTreeMap<String, Profile>,
 }
 
 /// A role, as it is described, with its policies.
@@ -53,15 +58,26 @@ pub(crate) fn call(request: &Request, iam: &mut Iam, chance: &mut Chance, now: T
             described["RoleLastUsed"] = json!({});
             Ok(json!({ "Role": described }))
         }
-        // Roles of instances are none of EKS's, whose nodes get theirs without one that a customer makes.
         "ListInstanceProfilesForRole" => {
             iam.role(name)?;
-            Ok(json!({ "InstanceProfiles": [], "IsTruncated": false }))
+            let found: Vec<Value> =
+                iam.profiles.values().filter(|own| own.has(name)).map(|own| own.described(iam)).collect();
+            page(parameters, "InstanceProfiles", &found)
         }
+        "CreateInstanceProfile" => profiles::create(iam, parameters, chance, now),
+        "GetInstanceProfile" => profiles::get(iam, text("InstanceProfileName")),
+        "TagInstanceProfile" => profiles::tag(iam, parameters),
+        "AddRoleToInstanceProfile" => profiles::add_role(iam, parameters, now),
+        "RemoveRoleFromInstanceProfile" => profiles::remove_role(iam, parameters, now),
+        "DeleteInstanceProfile" => profiles::delete(iam, text("InstanceProfileName")),
         "DeleteRole" => {
             let role = iam.role(name)?;
             if !role.attached.is_empty() || !role.inline.is_empty() {
                 let message = "Cannot delete entity, must detach all policies first.";
+                return Err(ApiError::new("DeleteConflict", message));
+            }
+            if iam.profiles.values().any(|profile| profile.has(name)) {
+                let message = "Cannot delete entity, must remove roles from instance profile first.";
                 return Err(ApiError::new("DeleteConflict", message));
             }
             iam.roles.remove(name);
@@ -152,13 +168,14 @@ impl Iam {
         Some(Resource { arn, tags: role.tags.clone() })
     }
 
-    /// Every role with its policies, by ARN.
+    /// Every role with its policies and every profile, by ARN.
     pub(crate) fn described(&self) -> Vec<(String, Value)> {
         let describe = |role: &Role| {
             let described = json!([role.described(), role.attached, role.inline]);
             (role.value["Arn"].as_str().unwrap_or_default().to_owned(), described)
         };
-        self.roles.values().map(describe).collect()
+        let of_profile = |profile: &Profile| (profile.arn().to_owned(), profile.described(self));
+        self.roles.values().map(describe).chain(self.profiles.values().map(of_profile)).collect()
     }
 
     /// Lets a role be there from the beginning.
@@ -181,9 +198,9 @@ impl Iam {
         self.roles.insert(name.to_owned(), Role { value, tags: BTreeMap::new(), attached, inline });
     }
 
-    /// How many roles there are.
-    pub(crate) fn count(&self) -> usize {
-        self.roles.len()
+    /// How many objects there are of each kind.
+    pub(crate) fn inventory(&self) -> [(&'static str, usize); 2] {
+        [("role", self.roles.len()), ("instance-profile", self.profiles.len())]
     }
 
     /// Whether a role exists that a service may take on.

@@ -1,7 +1,7 @@
 //! What is there, and how it compares with what is wanted.
 
 use howso_infra_core::plan::{Decision, Replacement};
-use howso_infra_core::provider::Access;
+use howso_infra_core::provider::{Access, ClientMachine};
 use howso_infra_core::{DeploymentId, Observed, Plan, ResourceId};
 use howso_infra_engine::Journal;
 use serde::Serialize;
@@ -62,6 +62,13 @@ impl Session {
         let state = self.peek_journal().await?;
         let observation = self.observe(state.deployment()).await?;
         Ok(self.provider.access(&observation).await?)
+    }
+
+    /// Returns the machine for clients; [`None`] where there is none.
+    pub async fn client_machine(&self) -> Result<Option<ClientMachine>, Error> {
+        let state = self.peek_journal().await?;
+        let observation = self.observe(state.deployment()).await?;
+        Ok(self.provider.client_machine(&observation))
     }
 
     /// Rebuilds local knowledge of a cluster from its tags.

@@ -12,7 +12,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use aws_sdk_ec2::types::{Filter, NetworkInterface, SecurityGroup, Tag, Volume, VolumeState};
+use aws_sdk_ec2::types::{Filter, NetworkInterface, SecurityGroup, Volume, VolumeState};
 use howso_infra_core::identity::{CLUSTER_TAG, DEPLOYMENT_TAG};
 use howso_infra_core::{ClusterIdentity, Leftover, Ownership, ProviderError};
 
@@ -35,10 +35,11 @@ pub(crate) async fn audit(clients: &Clients, identity: &ClusterIdentity) -> Resu
         auditor.remaining_vpcs()
     )?;
     let mut leftovers = BTreeSet::new();
-    leftovers
-        .extend(interfaces.iter().filter(|found| auditor.is_ours(&tags_of(found.tag_set()))).filter_map(interface));
-    leftovers.extend(groups.iter().filter(|found| auditor.is_ours(&tags_of(found.tags()))).filter_map(group));
-    leftovers.extend(volumes.iter().filter(|found| auditor.is_ours(&tags_of(found.tags()))).filter_map(volume));
+    leftovers.extend(
+        interfaces.iter().filter(|found| auditor.is_ours(&tags::from_ec2(found.tag_set()))).filter_map(interface),
+    );
+    leftovers.extend(groups.iter().filter(|found| auditor.is_ours(&tags::from_ec2(found.tags()))).filter_map(group));
+    leftovers.extend(volumes.iter().filter(|found| auditor.is_ours(&tags::from_ec2(found.tags()))).filter_map(volume));
     if !vpcs.is_empty() {
         let inside = Filter::builder().name("vpc-id").set_values(Some(vpcs)).build();
         let (interfaces, groups) =
@@ -84,7 +85,7 @@ impl Auditor<'_> {
             let ownership = tags::ownership(tags, &self.identity.cluster, Some(&self.identity.deployment));
             matches!(ownership, Ownership::Ours { .. })
         };
-        Ok(vpcs.into_iter().filter(|vpc| is_ours(&tags_of(vpc.tags()))).filter_map(|vpc| vpc.vpc_id).collect())
+        Ok(vpcs.into_iter().filter(|vpc| is_ours(&tags::from_ec2(vpc.tags()))).filter_map(|vpc| vpc.vpc_id).collect())
     }
 
     async fn interfaces(&self, filter: Filter) -> Result<Vec<NetworkInterface>, ProviderError> {
@@ -101,11 +102,6 @@ impl Auditor<'_> {
         let items = self.clients.ec2.describe_volumes().filters(filter).into_paginator().items().send();
         pages::all(items, "ec2:DescribeVolumes").await
     }
-}
-
-fn tags_of(tags: &[Tag]) -> Tags {
-    let tags = tags.iter();
-    tags.filter_map(|tag| Some((tag.key.clone()?, tag.value.clone().unwrap_or_default()))).collect()
 }
 
 fn interface(interface: &NetworkInterface) -> Option<Leftover> {
@@ -136,7 +132,7 @@ fn volume(volume: &Volume) -> Option<Leftover> {
     if matches!(volume.state, Some(VolumeState::Deleting | VolumeState::Deleted)) {
         return None;
     }
-    let tags = tags_of(volume.tags());
+    let tags = tags::from_ec2(volume.tags());
     let claim =
         tags.get("kubernetes.io/created-for/pvc/name").map(|name| format!("it holds the data of claim `{name}`; "));
     let advice =

@@ -1,14 +1,16 @@
-//! The whole graph: network and roles, then the control plane, then the nodes, then what runs on them.
+//! The whole graph: network and roles, then the control plane, then the nodes, then what runs on them; beside them the machine for
+//! clients.
 
 use howso_infra_core::provider::Facts;
 use howso_infra_core::spec::{ClusterSpec, KeyPath, SpecError, SpecErrorKind, SpecErrors};
 use howso_infra_core::{Graph, Resource, ResourceId, Value};
 
+use crate::client_machine::Surroundings;
 use crate::facts::EksFacts;
 use crate::options::EksOptions;
 use crate::pools::Foundation;
 use crate::tags::NAME_TAG;
-use crate::{control_plane, iam, network, pools};
+use crate::{client_machine, control_plane, iam, network, pools};
 
 /// Builds the graph. The same specification and facts give the same graph.
 pub(crate) fn graph(spec: &ClusterSpec, facts: &Facts) -> Result<Graph, SpecErrors> {
@@ -22,7 +24,11 @@ pub(crate) fn graph(spec: &ClusterSpec, facts: &Facts) -> Result<Graph, SpecErro
         Foundation { private_subnets: &network.private_subnets, before_nodes: &before_nodes, role: &roles.node };
     let pools = pools::graph(spec, &facts, foundation)?;
     let late_addons = control_plane::late_addons(spec, &options, &facts, &pools.core_groups);
-    let parts = [network.resources, roles.resources, control_plane.resources, pools.resources, late_addons];
+    let surroundings =
+        Surroundings { vpc_id: &network.vpc_id, private_subnets: &network.private_subnets, egress: &network.egress };
+    let client_machine = client_machine::graph(spec, &options, &facts, roles.client.as_ref(), surroundings);
+    let parts =
+        [network.resources, roles.resources, control_plane.resources, pools.resources, late_addons, client_machine];
     Graph::new(parts.into_iter().flatten()).map_err(|error| internal(&error.to_string()))
 }
 

@@ -2,12 +2,21 @@
 
 use howso_infra_core::Kind;
 
-use crate::{control_plane, iam, network, pools};
+use crate::{client_machine, control_plane, iam, network, pools};
 
-const COUNT: usize = network::KINDS.len() + iam::KINDS.len() + control_plane::KINDS.len() + pools::KINDS.len();
+/// The tables of the areas.
+const TABLES: [(Area, &[Kind]); 5] = [
+    (Area::Network, network::KINDS),
+    (Area::Iam, iam::KINDS),
+    (Area::ControlPlane, control_plane::KINDS),
+    (Area::Pools, pools::KINDS),
+    (Area::ClientMachine, client_machine::KINDS),
+];
+
+const COUNT: usize = count();
 
 /// Every kind of resource this provider makes.
-pub(crate) static KINDS: [Kind; COUNT] = concatenate([network::KINDS, iam::KINDS, control_plane::KINDS, pools::KINDS]);
+pub(crate) static KINDS: [Kind; COUNT] = concatenate();
 
 /// An area of the provider: the module that looks after a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,26 +25,30 @@ pub(crate) enum Area {
     Iam,
     ControlPlane,
     Pools,
+    ClientMachine,
 }
 
 /// The area of a kind.
 pub(crate) fn area(kind: &str) -> Option<Area> {
-    let tables = [
-        (Area::Network, network::KINDS),
-        (Area::Iam, iam::KINDS),
-        (Area::ControlPlane, control_plane::KINDS),
-        (Area::Pools, pools::KINDS),
-    ];
-    tables.into_iter().find(|(_, table)| table.iter().any(|row| row.name == kind)).map(|(area, _)| area)
+    TABLES.into_iter().find(|(_, table)| table.iter().any(|row| row.name == kind)).map(|(area, _)| area)
 }
 
-const fn concatenate(tables: [&[Kind]; 4]) -> [Kind; COUNT] {
+const fn count() -> usize {
+    let (mut table, mut count) = (0, 0);
+    while table < TABLES.len() {
+        count += TABLES[table].1.len();
+        table += 1;
+    }
+    count
+}
+
+const fn concatenate() -> [Kind; COUNT] {
     let mut all = [network::KINDS[0]; COUNT];
     let (mut table, mut to) = (0, 0);
-    while table < tables.len() {
+    while table < TABLES.len() {
         let mut from = 0;
-        while from < tables[table].len() {
-            all[to] = tables[table][from];
+        while from < TABLES[table].1.len() {
+            all[to] = TABLES[table].1[from];
             from += 1;
             to += 1;
         }
@@ -55,7 +68,7 @@ mod tests {
         let names: BTreeSet<_> = KINDS.iter().map(|kind| kind.name).collect();
         assert_eq!(names.len(), KINDS.len());
         assert!(KINDS.iter().all(|kind| area(kind.name).is_some()));
-        assert_eq!(area("ec2/instance"), None);
+        assert_eq!(area("ec2/image"), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod access;
 mod audit;
 mod catalogue;
+mod client_machine;
 mod clients;
 mod connector;
 mod context;

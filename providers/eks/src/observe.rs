@@ -5,7 +5,7 @@ use howso_infra_core::{ErrorKind, Observation, ProviderError, ScopeKinds};
 use crate::clients::Clients;
 use crate::context::{ObserveContext, Wanted};
 use crate::kinds::{Area, area};
-use crate::{control_plane, errors, iam, network, pools};
+use crate::{client_machine, control_plane, errors, iam, network, pools};
 
 /// Reads everything of the cluster that is of `kinds`.
 pub(crate) async fn observe(
@@ -25,10 +25,15 @@ pub(crate) async fn observe(
         observation.merge(pools);
         observation
     };
-    let (network, iam, on_cluster) =
-        futures::join!(network::observe(clients, context, kinds), iam::observe(clients, context, kinds), on_cluster);
+    let (network, iam, client_machine, on_cluster) = futures::join!(
+        network::observe(clients, context, kinds),
+        iam::observe(clients, context, kinds),
+        client_machine::observe(clients, context, kinds),
+        on_cluster
+    );
     let mut observation = network;
     observation.merge(iam);
+    observation.merge(client_machine);
     observation.merge(on_cluster);
     // The places of subnets, by which lists of them are ordered, are known only now.
     pools::order_subnets(&mut observation);
@@ -50,6 +55,7 @@ pub(crate) async fn observe_one(
         Some(Area::Iam) => iam::observe_one(clients, context, wanted).await,
         Some(Area::ControlPlane) => control_plane::observe_one(clients, context, wanted).await,
         Some(Area::Pools) => pools::observe_one(clients, context, wanted).await,
+        Some(Area::ClientMachine) => client_machine::observe_one(clients, context, wanted).await,
         None => Err(errors::bug("observe", format!("{} has no known kind", wanted.id))),
     }
 }

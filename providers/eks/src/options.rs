@@ -96,6 +96,8 @@ pub(crate) struct IamOptions {
     pub(crate) ebs_csi_role: Option<String>,
     /// ARN of an existing role for the cluster autoscaler.
     pub(crate) autoscaler_role: Option<String>,
+    /// ARN of an existing role for the machine of `[client]`.
+    pub(crate) client_role: Option<String>,
 }
 
 /// Which add-ons are managed here. `addons = false` beside `[eks]` turns all of them off.

@@ -58,6 +58,7 @@ impl Writer<'_> {
         };
         let anywhere = take(&|call| READ_WITHOUT_RESOURCES.contains(&call));
         let of_cluster = take(&|call| call.starts_with("eks:"));
+        let of_profiles = take(&|call| call == "iam:GetInstanceProfile");
         let of_roles = take(&|call| call.starts_with("iam:"));
         let of_networks = take(&|call| call == "ec2:DescribeVpcAttribute");
         let anywhere = anywhere.into_iter().chain(reads).collect();
@@ -66,6 +67,7 @@ impl Writer<'_> {
         document.add(Statement::new("ReadNetworks", of_networks, vec![self.ec2("vpc/*")]));
         document.add(Statement::new("ReadCluster", of_cluster, self.own("eks")));
         document.add(Statement::new("ReadRoles", of_roles, self.roles()));
+        document.add(Statement::new("ReadProfiles", of_profiles, vec![self.own_in_iam("instance-profile")]));
         if let Some(key) = &self.options.kms_key {
             document.add(Statement::new("ReadKey", vec!["kms:DescribeKey"], vec![key.clone()]));
         }
@@ -96,6 +98,7 @@ impl Writer<'_> {
             let statement = Statement::new("TryLaunchTemplates", vec!["ec2:RunInstances"], resources);
             document.add(statement.when("ArnLike", "ec2:LaunchTemplate", json!(self.ec2("launch-template/*"))));
         }
+        self.apply_to_client_machine(&mut document);
         self.apply_to_roles(&mut document);
         self.tags_of_groups(&["autoscaling:CreateOrUpdateTags", "autoscaling:DeleteTags"], &mut document);
         if let Some(key) = &self.options.kms_key {
@@ -105,6 +108,24 @@ impl Writer<'_> {
         document.written()
     }
 
+    /// What the machine for clients is made from: images of AWS, and the network that the user brings, which has no tag of ours.
+    fn apply_to_client_machine(&self, document: &mut Document) {
+        if !self.calls.contains("ec2:RunInstances") {
+            return;
+        }
+        let (partition, region) = (self.partition(), &self.spec.location);
+        let images = vec![format!("arn:{partition}:ec2:{region}::image/*")];
+        let of_aws = Statement::new("UseImages", vec!["ec2:RunInstances"], images);
+        document.add(of_aws.when("StringEquals", "ec2:Owner", json!("amazon")));
+        let names = format!("arn:{partition}:ssm:{region}::parameter/aws/service/ami-amazon-linux-latest/*");
+        document.add(Statement::new("FindImages", vec!["ssm:GetParameters"], vec![names]));
+        let network = &self.options.network;
+        let subnets = network.private_subnets.iter().map(|subnet| self.ec2(&format!("subnet/{subnet}"))).collect();
+        document.add(Statement::new("UseSubnets", vec!["ec2:RunInstances"], subnets));
+        let vpc = network.vpc.iter().map(|vpc| self.ec2(&format!("vpc/{vpc}"))).collect();
+        document.add(Statement::new("UseNetwork", vec!["ec2:CreateSecurityGroup"], vpc));
+    }
+
     fn apply_to_roles(&self, document: &mut Document) {
         let boundary = self.options.iam.permissions_boundary.as_deref();
         let bounded = |statement: Statement| match boundary {
@@ -112,16 +133,17 @@ impl Writer<'_> {
             None => statement,
         };
         if self.calls.contains("iam:CreateRole") {
-            let make = Statement::new("MakeRoles", vec!["iam:CreateRole"], self.own("iam"));
+            let make = Statement::new("MakeRoles", vec!["iam:CreateRole"], vec![self.own_in_iam("role")]);
             document.add(bounded(self.limited(make, Tagged::ByCall)));
             if boundary.is_some() {
-                let bound = Statement::new("BoundRoles", vec!["iam:PutRolePermissionsBoundary"], self.own("iam"));
+                let bound =
+                    Statement::new("BoundRoles", vec!["iam:PutRolePermissionsBoundary"], vec![self.own_in_iam("role")]);
                 document.add(bounded(self.limited(bound, Tagged::Already)));
             }
-            let policies = managed_policies(self.options.nodes.session_manager);
+            let policies = managed_policies(self.spec, self.options.nodes.session_manager);
             let arn = |policy| format!("arn:{}:iam::aws:policy/{policy}", self.partition());
-            let arns: Vec<String> = policies.map(arn).collect();
-            let attach = Statement::new("AttachPolicies", vec!["iam:AttachRolePolicy"], self.own("iam"));
+            let arns: Vec<String> = policies.into_iter().map(arn).collect();
+            let attach = Statement::new("AttachPolicies", vec!["iam:AttachRolePolicy"], vec![self.own_in_iam("role")]);
             document.add(self.limited(attach, Tagged::Already).when("ArnEquals", "iam:PolicyARN", json!(arns)));
         }
         let hand_over = Statement::new("HandOverRoles", vec!["iam:PassRole"], self.roles());
@@ -188,13 +210,18 @@ impl Writer<'_> {
                 eks(&format!("access-entry/{name}/*")),
                 eks(&format!("podidentityassociation/{name}/*")),
             ],
-            "iam" => {
-                let path = self.options.iam.path.as_deref().unwrap_or("/");
-                vec![format!("arn:{}:iam::*:role{path}{}*", self.partition(), iam_name_prefix(self.spec))]
+            "iam" if self.calls.contains("iam:CreateInstanceProfile") => {
+                vec![self.own_in_iam("role"), self.own_in_iam("instance-profile")]
             }
+            "iam" => vec![self.own_in_iam("role")],
             // In EC2 only tags do.
             _ => vec![self.ec2("*")],
         }
+    }
+
+    fn own_in_iam(&self, resource: &str) -> String {
+        let path = self.options.iam.path.as_deref().unwrap_or("/");
+        format!("arn:{}:iam::*:{resource}{path}{}*", self.partition(), iam_name_prefix(self.spec))
     }
 
     fn ec2(&self, resource: &str) -> String {
@@ -204,8 +231,8 @@ impl Writer<'_> {
     /// All roles that have to do with the cluster: those that are made, and those that the user brings.
     fn roles(&self) -> Vec<String> {
         let iam = &self.options.iam;
-        let brought = [&iam.cluster_role, &iam.node_role, &iam.ebs_csi_role, &iam.autoscaler_role];
-        let own = if self.calls.contains("iam:CreateRole") { self.own("iam") } else { Vec::new() };
+        let brought = [&iam.cluster_role, &iam.node_role, &iam.ebs_csi_role, &iam.autoscaler_role, &iam.client_role];
+        let own = self.calls.contains("iam:CreateRole").then(|| self.own_in_iam("role"));
         own.into_iter().chain(brought.into_iter().flatten().cloned()).collect()
     }
 

@@ -17,6 +17,7 @@ use howso_infra_core::provider::Facts;
 use howso_infra_core::spec::ClusterSpec;
 use howso_infra_core::{ErrorKind, Finding, Plan, ProviderError, Reason, Severity};
 
+use crate::client_machine::INSTANCE;
 use crate::clients::Clients;
 use crate::errors;
 use crate::facts::EksFacts;
@@ -64,9 +65,9 @@ impl Preflight<'_> {
         self.plan.steps.iter().any(|step| step.resource.kind() == kind)
     }
 
-    /// Whether the plan may start nodes that do not run yet.
+    /// Whether the plan may start nodes, or a machine for clients, that do not run yet.
     fn starts_nodes(&self) -> bool {
-        self.touches("eks/nodegroup") || self.touches("ec2/launch-template")
+        self.touches("eks/nodegroup") || self.touches("ec2/launch-template") || self.touches(INSTANCE)
     }
 
     /// Who is asking, and whether they may.

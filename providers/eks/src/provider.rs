@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use camino::Utf8Path;
-use howso_infra_core::provider::{Access, Facts, OpenError};
+use howso_infra_core::provider::{Access, ClientMachine, Facts, OpenError};
 use howso_infra_core::sizing::Machines;
 use howso_infra_core::spec::{ClusterSpec, SpecErrors};
 use howso_infra_core::{
@@ -19,8 +19,8 @@ use crate::context::{ObserveContext, Wanted};
 use crate::facts::EksFacts;
 use crate::options::EksOptions;
 use crate::{
-    access, audit, catalogue, connector, control_plane, graph, inside, kinds, observe, permissions, poll, preflight,
-    submit, survey,
+    access, audit, catalogue, client_machine, connector, control_plane, graph, inside, kinds, observe, permissions,
+    poll, preflight, submit, survey,
 };
 
 /// The name of this provider in a specification.
@@ -84,9 +84,11 @@ impl Provider for EksProvider {
         spec: &ClusterSpec,
         facts: &Facts,
         plan: &Plan,
-        _observation: &Observation,
+        observation: &Observation,
     ) -> Vec<Finding> {
-        preflight::preflight(&self.backend.clients, spec, facts, plan).await
+        let mut findings = client_machine::preflight(spec, plan, observation);
+        findings.extend(preflight::preflight(&self.backend.clients, spec, facts, plan).await);
+        findings
     }
 
     fn backends(&self) -> Vec<Arc<dyn Backend>> {
@@ -112,6 +114,10 @@ impl Provider for EksProvider {
 
     fn machines(&self, spec: &ClusterSpec, facts: &Facts) -> Option<Machines> {
         catalogue::machines(spec, &EksFacts::from_facts(facts)?.instance_types)
+    }
+
+    fn client_machine(&self, observation: &Observation) -> Option<ClientMachine> {
+        client_machine::found(observation, self.backend.spec.location.as_str())
     }
 
     fn permissions(&self, spec: &ClusterSpec, calls: &BTreeSet<String>) -> Option<Permissions> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_ec2::types::Tag;
 use howso_infra_core::identity::{
     CLUSTER_TAG, ClusterIdentity, DEPLOYMENT_TAG, DeploymentId, GENERATION_TAG, Generation, RESOURCE_TAG, TAG_PREFIX,
 };
@@ -60,6 +61,16 @@ pub(crate) fn declared(attributes: &Attributes) -> Tags {
 pub(crate) fn from_value(value: &Value) -> Tags {
     let entries = value.as_map().into_iter().flatten();
     entries.filter_map(|(key, value)| Some((key.clone(), value.as_text()?.to_owned()))).collect()
+}
+
+/// Tags as EC2 gives them.
+pub(crate) fn from_ec2(tags: &[Tag]) -> Tags {
+    tags.iter().filter_map(|tag| Some((tag.key.clone()?, tag.value.clone().unwrap_or_default()))).collect()
+}
+
+/// Tags as EC2 takes them.
+pub(crate) fn to_ec2(tags: Tags) -> Vec<Tag> {
+    tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 
 fn is_declarable(key: &str) -> bool {

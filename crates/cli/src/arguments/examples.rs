@@ -88,7 +88,8 @@ Examples:
 pub(super) const CLIENT: &str = "\
 Examples:
   howso-infra client --provider eks
-  howso-infra client --merge ~/.howso/howso.yml";
+  howso-infra client --merge ~/.howso/howso.yml
+  howso-infra client --machine";
 
 pub(super) const PROFILE: &str = "\
 Examples:

@@ -4,6 +4,7 @@ mod access;
 mod adopt;
 mod autoscale;
 mod client;
+mod client_machine;
 mod completions;
 mod doctor;
 mod down;
@@ -78,6 +79,9 @@ pub(crate) fn run(context: &Context<'_>, verb: Verb) -> Result<(), Failure> {
         Verb::Size(arguments) => size::run(context, &arguments),
         Verb::Values(arguments) => values::run(context, &arguments),
         Verb::Platform(verb) => block_on(async |signals| Box::pin(platform::run(context, signals, verb)).await),
+        Verb::Client(arguments) if arguments.machine => {
+            block_on(async |signals| Box::pin(client_machine::run(context, signals, arguments)).await)
+        }
         Verb::Client(arguments) => client::run(context, &arguments),
         Verb::Profile(verb) => profile::run(context, verb),
         Verb::Adopt(arguments) => block_on(async |signals| Box::pin(adopt::run(context, signals, arguments)).await),

@@ -1,5 +1,6 @@
 //! `size`: which machines a workload needs.
 
+use howso_infra::core::sizing::client::{cheapest, virtual_cpus};
 use howso_infra::core::sizing::platform::PLATFORMS;
 use howso_infra::core::sizing::{Advice, Platform, Question, Trainees, advise};
 use howso_infra::core::spec::{Architecture, Layers};
@@ -9,9 +10,6 @@ use crate::arguments::{SizeArguments, SpecArguments};
 use crate::failure::Failure;
 use crate::settings;
 use crate::view::size::{ClientAdvice, ComparisonReport, SizeReport};
-
-/// What a client does beside driving trainees: its own work, and the system's.
-const CLIENT_OWN_CPUS: u32 = 2;
 
 pub(super) fn run(context: &Context<'_>, arguments: &SizeArguments) -> Result<(), Failure> {
     let architecture: Architecture =
@@ -97,8 +95,8 @@ fn custom(layers: Layers, text: &str) -> Result<Layers, Failure> {
 
 /// A core for every trainee that is driven at the same time, and some for the client's own work.
 fn client(platform: &Platform, architecture: Architecture, parallel: u32) -> Result<ClientAdvice, Failure> {
-    let cpus = parallel + CLIENT_OWN_CPUS;
-    let machine = platform.machines(architecture).find(|machine| machine.vcpus >= cpus).ok_or_else(|| {
+    let cpus = virtual_cpus(parallel);
+    let machine = cheapest(platform, architecture, parallel).ok_or_else(|| {
         Failure::usage(format!("no machine of {} has {cpus} CPUs", platform.name), "a smaller --client-parallel")
     })?;
     Ok(ClientAdvice { parallel, cpus, machine: machine.name.clone(), price_microdollars: machine.price_microdollars })

@@ -8,6 +8,7 @@ pub mod advice;
 pub mod allocatable;
 mod amounts;
 pub mod catalogue;
+pub mod client;
 pub mod fit;
 pub mod packing;
 pub mod platform;

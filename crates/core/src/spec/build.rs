@@ -60,6 +60,7 @@ impl<'a> Builder<'a> {
         let workers = self.worker_pools(&document.workers);
         let trainees = self.trainees(&document.trainees);
         let platform = self.platform(&document.platform);
+        let client = self.client(&document.client);
         let autoscaler = self.required(&at("autoscaler.enabled"), document.autoscaler.enabled);
         let addons = self.required(&at("addons"), document.addons);
         let tags = self.tags(&document.tags);
@@ -79,6 +80,7 @@ impl<'a> Builder<'a> {
             workers: workers?,
             trainees: trainees?,
             platform: platform?,
+            client: client?,
             autoscaler: autoscaler?.into(),
             addons: addons?.into(),
             tags,

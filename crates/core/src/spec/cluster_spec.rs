@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::sizing::Trainees;
 use crate::spec::{
-    ApiAccess, Architecture, ClusterName, Cpu, EngineSettings, Gibibytes, JournalLocation, KubernetesVersion, LabelKey,
-    LabelValue, Location, Memory, PlatformSpec, PoolName, ProviderName, ProviderOptions, TagKey, Taint, ZoneCount,
+    ApiAccess, Architecture, ClientMachine, ClusterName, Cpu, EngineSettings, Gibibytes, JournalLocation,
+    KubernetesVersion, LabelKey, LabelValue, Location, Memory, PlatformSpec, PoolName, ProviderName, ProviderOptions,
+    TagKey, Taint, ZoneCount,
 };
 
 /// What the user wants, in units that every platform shares. Counts are pool-wide.
@@ -44,6 +45,9 @@ pub struct ClusterSpec {
     /// The releases of the platform. No part of what a plan of the cluster follows from, so that it outdates none.
     #[serde(skip)]
     pub platform: PlatformSpec,
+    /// A machine for clients of the platform; [`None`] where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientMachine>,
     /// Whether the cluster autoscaler is set up, where the platform leaves that to us.
     pub autoscaler: Toggle,
     /// Whether add-ons are managed here; off for a user who manages them elsewhere.

@@ -57,6 +57,8 @@ pub struct SpecDocument {
     pub trainees: BTreeMap<String, TraineeDocument>,
     /// The releases of the Howso Platform, for `up --until platform` and `values`.
     pub platform: PlatformDocument,
+    /// A machine for clients of the platform, in the cluster's network. Without it: there is none.
+    pub client: ClientDocument,
     /// The cluster autoscaler.
     pub autoscaler: AutoscalerDocument,
     /// Tags on everything that is created.
@@ -131,6 +133,18 @@ pub struct WorkerDocument {
     pub labels: BTreeMap<String, String>,
     /// Taints of each node as `"key=value:NoSchedule"`, beside `howso.com/nodetype=worker:NoSchedule`.
     pub taints: Vec<String>,
+}
+
+/// A machine for clients of the platform, near the trainees: `EKS` makes one, a local platform passes it over. What is made is kept:
+/// nothing of it is ever made anew by itself, because people work on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClientDocument {
+    /// How many trainees are driven from it at the same time. Required: it has a CPU for each, and two more.
+    #[schemars(range(min = 1, max = 1000))]
+    pub parallel: Option<u64>,
+    /// The machine, where it is to be another one than follows from `parallel`. Its disk is that of the moment when it is made.
+    pub machine: MachineDocument,
 }
 
 /// Trainees of one size.

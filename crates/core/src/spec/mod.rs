@@ -6,6 +6,7 @@
 
 mod api_access;
 mod build;
+mod client;
 mod cluster_spec;
 mod decode;
 mod defaults;
@@ -34,13 +35,14 @@ mod units;
 mod tests;
 
 pub use api_access::ApiAccess;
+pub use client::ClientMachine;
 pub use cluster_spec::{
     ClusterSpec, ControlPlaneLog, ControlPlaneLogs, CorePool, CoreServices, KubernetesSpec, LocalNodes, Machine, Nat,
     NetworkSpec, Protection, Purchase, Toggle, WorkerPool,
 };
 pub use document::{
-    AutoscalerDocument, CoreDocument, EngineDocument, KubernetesDocument, MachineDocument, NetworkDocument,
-    ObjectStoreDocument, PerRelease, PlatformDocument, SpecDocument, TraineeDocument, WorkerDocument,
+    AutoscalerDocument, ClientDocument, CoreDocument, EngineDocument, KubernetesDocument, MachineDocument,
+    NetworkDocument, ObjectStoreDocument, PerRelease, PlatformDocument, SpecDocument, TraineeDocument, WorkerDocument,
 };
 pub use engine_settings::EngineSettings;
 pub use errors::{Invalid, SpecError, SpecErrorKind, SpecErrors, SpecWarning, SpecWarningKind};

@@ -92,7 +92,8 @@ impl Builder<'_> {
         Some(WorkerPool { min: min?, max: max?, local: local?, machine: machine?, purchase: purchase?, labels, taints })
     }
 
-    fn machine(&mut self, path: &KeyPath, document: &MachineDocument) -> Option<Machine> {
+    /// A machine of which everything is said.
+    pub(crate) fn machine(&mut self, path: &KeyPath, document: &MachineDocument) -> Option<Machine> {
         let cpu = self.required(&path.key("cpu"), document.cpu);
         let cpu = cpu.and_then(|count| self.accept(&path.key("cpu"), Cpu::new(count)));
         let memory = self.required(&path.key("memory"), document.memory.as_deref());

@@ -1,6 +1,7 @@
 //! Tests of the module as a whole: layers in, a specification or its mistakes out.
 
 mod bad_inputs;
+mod client;
 mod precedence;
 mod profiles;
 mod reference;

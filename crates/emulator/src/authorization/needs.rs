@@ -92,6 +92,8 @@ impl Call<'_> {
             }
         }
         match (service, action) {
+            // The only images that can be named are those of AWS.
+            ("ec2", "RunInstances") if need.arn.contains(":image/") => need.with("ec2:Owner", "amazon"),
             ("iam", "AttachRolePolicy" | "DetachRolePolicy") => need.with("iam:PolicyARN", self.text("PolicyArn")),
             ("iam", "CreateRole" | "PutRolePermissionsBoundary") => match self.text("PermissionsBoundary") {
                 "" => need,
@@ -105,7 +107,11 @@ impl Call<'_> {
     fn further(&self) -> Vec<Need> {
         let operation = self.request.operation.name.as_str();
         match self.request.service {
-            "ec2" => self.tagged_in_ec2(),
+            "ec2" => {
+                let mut needs = self.tagged_in_ec2();
+                needs.extend(self.passed_to_instance());
+                needs
+            }
             "eks" => {
                 let mut needs: Vec<Need> =
                     ["roleArn", "nodeRole"].iter().filter_map(|name| self.passed(name)).collect();
@@ -115,11 +121,12 @@ impl Call<'_> {
                 }
                 needs
             }
-            "iam" if operation == "CreateRole" && !self.request_tags.is_empty() => {
-                resources::named(self.request, self.region, self.iam, "role")
-                    .into_iter()
-                    .map(|role| self.need("TagRole", role, true))
-                    .collect()
+            "iam" if operation == "CreateRole" => self.tagged_in_iam("role", "TagRole"),
+            "iam" if operation == "CreateInstanceProfile" => {
+                self.tagged_in_iam("instance-profile", "TagInstanceProfile")
+            }
+            "iam" if operation == "AddRoleToInstanceProfile" => {
+                self.iam.named(self.text("RoleName")).map(|role| passed_to_ec2(role.arn)).into_iter().collect()
             }
             _ => Vec::new(),
         }
@@ -134,6 +141,22 @@ impl Call<'_> {
             need.with("ec2:CreateAction", self.request.operation.name.as_str())
         };
         types.map(tag).collect()
+    }
+
+    fn tagged_in_iam(&self, resource_type: &str, action: &str) -> Vec<Need> {
+        if self.request_tags.is_empty() {
+            return Vec::new();
+        }
+        let made = resources::named(self.request, self.region, self.iam, resource_type).into_iter();
+        made.map(|made| self.need(action, made, true)).collect()
+    }
+
+    /// The role in the profile of an instance.
+    fn passed_to_instance(&self) -> Option<Need> {
+        let profile = self.request.parameters.get("IamInstanceProfile")?;
+        let named = profile["Name"].as_str().or_else(|| profile["Arn"].as_str())?;
+        let profile = self.iam.profile_of(named)?;
+        Some(passed_to_ec2(profile["Roles"][0]["Arn"].as_str()?.to_owned()))
     }
 
     fn tagged_in_eks(&self) -> Option<Need> {
@@ -169,6 +192,11 @@ impl Call<'_> {
         let need = Need { action: "ec2:RunInstances".to_owned(), arn: of("instance", "*"), keys: BTreeMap::new() };
         Some(need.with("ec2:LaunchTemplate", of("launch-template", id)))
     }
+}
+
+fn passed_to_ec2(role: String) -> Need {
+    let need = Need { action: "iam:PassRole".to_owned(), arn: role, keys: BTreeMap::new() };
+    need.with("iam:PassedToService", "ec2.amazonaws.com")
 }
 
 /// The tags that the call gives, in whichever of the three forms of the services.

@@ -26,6 +26,12 @@ pub(super) fn named(request: &Request, region: &Region, iam: &Iam, resource_type
             found.map(|(id, tags)| Resource { arn: arn(request, resource_type, &[&id]), tags }).collect()
         }
         "eks" => region.eks.named(parameters, resource_type).into_iter().collect(),
+        "iam" if resource_type == "instance-profile" => {
+            let name = parameters.get("InstanceProfileName").and_then(Value::as_str).unwrap_or_default();
+            let path = parameters.get("Path").and_then(Value::as_str).unwrap_or("/");
+            let arn = format!("arn:aws:iam::{ACCOUNT_ID}:instance-profile{path}{name}");
+            vec![iam.named_profile(name).unwrap_or(Resource { arn, tags: BTreeMap::new() })]
+        }
         "iam" => {
             let name = parameters.get("RoleName").and_then(Value::as_str).unwrap_or_default();
             let path = parameters.get("Path").and_then(Value::as_str).unwrap_or("/");

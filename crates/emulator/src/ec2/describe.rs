@@ -55,7 +55,12 @@ fn filters(kind: Kind) -> &'static [(&'static str, &'static str)] {
             ("interface-type", "InterfaceType"),
         ],
         Kind::LaunchTemplate => &[("launch-template-name", "LaunchTemplateName")],
-        Kind::Instance => &[("instance-id", "InstanceId"), ("vpc-id", "VpcId"), ("subnet-id", "SubnetId")],
+        Kind::Instance => &[
+            ("instance-id", "InstanceId"),
+            ("instance-state-name", "State"),
+            ("vpc-id", "VpcId"),
+            ("subnet-id", "SubnetId"),
+        ],
         Kind::Volume => &[("volume-id", "VolumeId"), ("status", "Status"), ("availability-zone", "AvailabilityZone")],
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::account::Chance;
 use crate::ec2::{Call, Ec2, Kind, subnets, vpcs, zones};
 use crate::error::ApiError;
+use crate::iam::Iam;
 
 /// A network with its subnets, by their identifiers.
 #[derive(Clone, Debug, Default)]
@@ -69,7 +70,7 @@ impl Ec2 {
     ) -> Result<(), ApiError> {
         let id = Some(id.to_owned()).filter(|id| !id.is_empty());
         let now = Timestamp::UNIX_EPOCH;
-        operation(&mut Call { ec2: self, chance, now, operation: "", parameters, id })?;
+        operation(&mut Call { ec2: self, chance, iam: &Iam::default(), now, operation: "", parameters, id })?;
         Ok(())
     }
 }

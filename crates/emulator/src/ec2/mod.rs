@@ -6,10 +6,12 @@ mod addresses;
 mod describe;
 mod existing;
 mod gateways;
+mod instances;
 mod launch_templates;
 mod of_clusters;
 mod offerings;
 mod routes;
+mod security_groups;
 mod subnets;
 mod tags;
 mod vpcs;
@@ -22,6 +24,7 @@ use serde_json::{Map, Value, json};
 
 use crate::account::Chance;
 use crate::error::{Answer, ApiError};
+use crate::iam::Iam;
 use crate::transitions::{Changing, Needs};
 use crate::wire::Request;
 
@@ -80,6 +83,8 @@ pub(crate) enum Change {
 pub(crate) struct Call<'a> {
     pub(crate) ec2: &'a mut Ec2,
     pub(crate) chance: &'a mut Chance,
+    /// The roles that instances take on are IAM's.
+    pub(crate) iam: &'a Iam,
     pub(crate) now: Timestamp,
     pub(crate) operation: &'a str,
     pub(crate) parameters: &'a Value,
@@ -183,11 +188,12 @@ impl Ec2 {
             }
         }
         gateways::finish_deletions(self, now);
+        instances::finish_terminations(self, now);
     }
 
-    /// How many objects there are of each kind. A NAT gateway that is deleted is only remembered.
+    /// How many objects there are of each kind. A NAT gateway that is deleted is only remembered, as is a terminated instance.
     pub(crate) fn inventory(&self) -> Vec<(&'static str, usize)> {
-        let is_there = |object: &Object| object.text("State") != "deleted";
+        let is_there = |object: &Object| !matches!(object.text("State"), "deleted" | "terminated");
         let count = |kind: Kind| self.all(kind).filter(|(_, object)| is_there(object)).count();
         Kind::ALL.into_iter().map(|kind| (kind.names().0, count(kind))).collect()
     }
@@ -196,7 +202,8 @@ impl Ec2 {
     pub(crate) fn named(&self, parameters: &Value, resource_type: &str) -> Vec<(String, BTreeMap<String, String>)> {
         let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.names().0 == resource_type) else { return Vec::new() };
         let text = |name: &str| parameters.get(name).and_then(Value::as_str);
-        let listed = parameters.get("Resources").and_then(Value::as_array).into_iter().flatten();
+        let lists = ["Resources", "InstanceIds", "SecurityGroupIds", "Groups"];
+        let listed = lists.into_iter().filter_map(|list| parameters.get(list)?.as_array()).flatten();
         let listed = listed.filter_map(Value::as_str).filter(|id| Kind::of(id) == Some(kind));
         let associated = text("AssociationId").and_then(|id| routes::associated(self, id, kind));
         let ids = text(kind.id()).into_iter().map(str::to_owned).chain(listed.map(str::to_owned)).chain(associated);
@@ -341,7 +348,7 @@ impl Call<'_> {
 }
 
 /// Carries out an operation.
-pub(crate) fn call(request: &Request, ec2: &mut Ec2, chance: &mut Chance, now: Timestamp) -> Answer {
+pub(crate) fn call(request: &Request, ec2: &mut Ec2, iam: &Iam, chance: &mut Chance, now: Timestamp) -> Answer {
     if request.parameters.get("DryRun").and_then(Value::as_bool) == Some(true) {
         let message = "Request would have succeeded, but DryRun flag is set.";
         return Err(ApiError::new("DryRunOperation", message).with_status(412));
@@ -356,7 +363,7 @@ pub(crate) fn call(request: &Request, ec2: &mut Ec2, chance: &mut Chance, now: T
         let message = "The provided client token was used with different parameters.";
         return Err(ApiError::new("IdempotentParameterMismatch", message));
     }
-    let mut call = Call { ec2, chance, now, operation, parameters: &request.parameters, id: None };
+    let mut call = Call { ec2, chance, iam, now, operation, parameters: &request.parameters, id: None };
     let answered = carry_out(&mut call)?;
     if let Some(key) = key {
         ec2.tokens.insert(key, (request.parameters.clone(), answered.clone()));
@@ -399,7 +406,15 @@ fn carry_out(call: &mut Call<'_>) -> Answer {
         "DeleteTags" => tags::delete(call),
         "DescribeAvailabilityZones" => zones::describe(call),
         "DescribeInstanceTypeOfferings" => offerings::describe(call),
-        "DescribeInstances" => describe::page(call, "Reservations", &[]),
+        "CreateSecurityGroup" => security_groups::create(call),
+        "DeleteSecurityGroup" => security_groups::delete(call),
+        "AuthorizeSecurityGroupIngress" => security_groups::authorize_ingress(call),
+        "RevokeSecurityGroupIngress" => security_groups::revoke_ingress(call),
+        "RunInstances" => instances::run(call),
+        "StartInstances" | "StopInstances" | "TerminateInstances" => instances::change_state(call),
+        "ModifyInstanceAttribute" => instances::modify_attribute(call),
+        "ModifyInstanceMetadataOptions" => instances::modify_metadata(call),
+        "DescribeInstances" => instances::describe(call),
         "DescribeVpcs" => describe::describe(call, Kind::Vpc, "Vpcs", "VpcIds"),
         "DescribeSubnets" => describe::describe(call, Kind::Subnet, "Subnets", "SubnetIds"),
         "DescribeInternetGateways" => {

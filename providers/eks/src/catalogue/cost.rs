@@ -6,10 +6,12 @@ use howso_infra_core::provider::Cost;
 use howso_infra_core::sizing::catalogue::EKS;
 use howso_infra_core::spec::{ClusterSpec, Purchase};
 
+use crate::client_machine;
+
 /// The control plane in standard support: 0.10 US dollars per hour (<https://aws.amazon.com/eks/pricing/>).
 const CONTROL_PLANE_MICRODOLLARS: u64 = 100_000;
 
-/// Adds up control plane and nodes, with every worker pool at its minimum and at its maximum; [`None`] when a price is
+/// Adds up control plane, nodes and the machine for clients, with every worker pool at its minimum and at its maximum; [`None`] when a price is
 /// not known.
 ///
 /// `instance_types` are the chosen types of each pool by its name among node pools. The first of several types counts.
@@ -23,6 +25,11 @@ pub(crate) fn cost(spec: &ClusterSpec, instance_types: &BTreeMap<String, Vec<Str
         let worker = price(name.node_pool_name())?;
         idle += worker * u64::from(pool.min);
         maximum += worker * u64::from(pool.max);
+    }
+    if spec.client.is_some() {
+        let client = price(client_machine::POOL)?;
+        idle += client;
+        maximum += client;
     }
     Some(Cost {
         idle_millidollars_per_hour: idle.div_ceil(1000),

@@ -8,7 +8,7 @@ use crate::catalogue::choice::candidates;
 /// How many near names an error lists.
 const SUGGESTIONS: usize = 3;
 
-/// Returns what is wrong with the machine of each pool: a shape that none has, and types that are unknown, repeated or of
+/// Returns what is wrong with the machine of each pool and that for clients: a shape that none has, and types that are unknown, repeated or of
 /// another architecture.
 pub(crate) fn check_machines(spec: &ClusterSpec) -> Vec<SpecError> {
     let core = (KeyPath::dotted("core.machine"), &spec.core.machine);
@@ -20,7 +20,8 @@ pub(crate) fn check_machines(spec: &ClusterSpec) -> Vec<SpecError> {
         [] => check_shape(path, machine).into_iter().collect(),
         [_, ..] => check_types(&path.key("types"), machine),
     };
-    std::iter::once(core).chain(workers).flat_map(check).collect()
+    let client = spec.client.iter().map(|client| (KeyPath::dotted("client.machine"), &client.machine));
+    std::iter::once(core).chain(workers).chain(client).flat_map(check).collect()
 }
 
 /// A shape that no machine has, in any region.

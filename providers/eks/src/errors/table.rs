@@ -73,6 +73,8 @@ const ROWS: &[Row] = &[
         PROPAGATION,
         Meaning::NotYetVisible,
     ),
+    // EC2 learns of an instance profile, and of the role in it, some seconds after IAM.
+    row(CLIENT, Code::Is(&["InvalidParameterValue"]), PROFILE_PROPAGATION, Meaning::NotYetVisible),
     row(CLIENT, Code::Is(&["ResourceInUseException", "ResourceInUse"]), ATTACHED, Meaning::Dependency),
     row(CLIENT, Code::Is(&["ResourceInUseException", "ResourceInUse"]), RUNNING, Meaning::Busy),
     row(CLIENT, Code::Is(&["InvalidRequestException", "InvalidStateException"]), RUNNING, Meaning::Busy),
@@ -137,6 +139,7 @@ const PROPAGATION: &[&str] = &[
     "The provided role doesn't have the Amazon EKS Managed Policies associated",
     "IAM role's policy must include",
 ];
+const PROFILE_PROPAGATION: &[&str] = &["Invalid IAM Instance Profile", "no associated IAM Roles"];
 const ATTACHED: &[&str] = &["nodegroups attached", "attached"];
 const RUNNING: &[&str] = &["in progress", "is currently", "not in ACTIVE", "not in an ACTIVE"];
 const BUSY: &[&str] = &[
@@ -157,8 +160,13 @@ const DEPENDENCY: &[&str] = &[
     "InvalidIPAddress.InUse",
     "ResourceInUseFault",
 ];
-const CONFLICT: &[&str] =
-    &["IdempotentParameterMismatch", "InvalidSubnet.Conflict", "Resource.AlreadyAssociated", "ResourceInUseException"];
+const CONFLICT: &[&str] = &[
+    "IdempotentParameterMismatch",
+    "InvalidGroup.Duplicate",
+    "InvalidSubnet.Conflict",
+    "Resource.AlreadyAssociated",
+    "ResourceInUseException",
+];
 const CAPACITY: &[&str] = &[
     "InsufficientAddressCapacity",
     "InsufficientCapacity",

@@ -25,7 +25,11 @@ pub(crate) fn facts(spec: &ClusterSpec) -> Facts {
 fn facts_with(spec: &ClusterSpec, running_addons: &[&str]) -> Facts {
     let pools = spec.workers.iter().map(|(name, pool)| (name.node_pool_name(), &pool.machine, pool.purchase));
     let core = ("core", &spec.core.machine, howso_infra_core::spec::Purchase::OnDemand);
-    let types = std::iter::once(core).chain(pools).map(|(pool, machine, purchase)| {
+    let client = spec
+        .client
+        .iter()
+        .map(|client| (crate::client_machine::POOL, &client.machine, howso_infra_core::spec::Purchase::OnDemand));
+    let types = std::iter::once(core).chain(pools).chain(client).map(|(pool, machine, purchase)| {
         (pool.to_owned(), catalogue::choose(pool, machine, purchase, &|_| true, &[]).unwrap().types)
     });
     let zones = ["us-east-1a", "us-east-1b", "us-east-1c"].into_iter().take(spec.zones.get().into());

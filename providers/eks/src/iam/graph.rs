@@ -24,6 +24,8 @@ pub(crate) struct Roles {
     pub(crate) ebs_csi: Option<Role>,
     /// The cluster autoscaler's role, when it is set up.
     pub(crate) autoscaler: Option<Role>,
+    /// The role of the machine for clients, when there is one.
+    pub(crate) client: Option<Role>,
 }
 
 /// One role, made or brought.
@@ -31,6 +33,8 @@ pub(crate) struct Roles {
 pub(crate) struct Role {
     /// Its ARN.
     pub(crate) arn: Value,
+    /// Its name, without its path.
+    pub(crate) name: Value,
     /// What must be settled before it can do its work: its policies.
     pub(crate) ready: BTreeSet<ResourceId>,
 }
@@ -45,7 +49,8 @@ pub(crate) fn graph(spec: &ClusterSpec, options: &EksOptions, facts: &EksFacts) 
     let ebs_csi = has_driver.then(|| builder.role(RoleName::EbsCsi, iam.ebs_csi_role.as_deref()));
     let autoscaler =
         spec.autoscaler.is_on().then(|| builder.role(RoleName::Autoscaler, iam.autoscaler_role.as_deref()));
-    Roles { resources: builder.resources, cluster, node, ebs_csi, autoscaler }
+    let client = spec.client.as_ref().map(|_| builder.role(RoleName::Client, iam.client_role.as_deref()));
+    Roles { resources: builder.resources, cluster, node, ebs_csi, autoscaler, client }
 }
 
 /// What the names in IAM of all roles of a cluster begin with.
@@ -74,7 +79,8 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn role(&mut self, role: RoleName, existing: Option<&str>) -> Role {
         if let Some(arn) = existing {
-            return Role { arn: Value::text(arn), ready: BTreeSet::new() };
+            let name = arn.rsplit('/').next().unwrap_or(arn);
+            return Role { arn: Value::text(arn), name: Value::text(name), ready: BTreeSet::new() };
         }
         let id = ResourceId::new(ROLE, role.as_str());
         let mut resource = tagged(self.spec, &id)
@@ -93,7 +99,7 @@ impl Builder<'_> {
         if role == RoleName::Autoscaler {
             ready.insert(self.inline_policy(&id));
         }
-        Role { arn: Value::reference(&id, "arn"), ready }
+        Role { arn: Value::reference(&id, "arn"), name: Value::reference(&id, "name"), ready }
     }
 
     fn attachment(&mut self, role_id: &ResourceId, role: RoleName, policy: &str) -> ResourceId {

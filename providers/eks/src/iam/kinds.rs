@@ -41,15 +41,16 @@ const fn kind(name: &'static str, title: &'static str, fields: &'static [(&'stat
 }
 
 /// What uses a role as long as it exists.
-const USERS: &[&str] = &["eks/cluster", "eks/nodegroup", "eks/pod-identity-association"];
+const USERS: &[&str] = &["ec2/instance", "eks/cluster", "eks/nodegroup", "eks/pod-identity-association"];
 
 /// The kinds of IAM.
 pub(crate) const KINDS: &[Kind] = &[
     Kind {
-        // IAM refuses to delete a role that still has policies (`DeleteConflict`).
+        // IAM refuses to delete a role that still has policies or is in a profile (`DeleteConflict`).
         deleted_after: &[
             ROLE_POLICY_ATTACHMENT,
             ROLE_POLICY,
+            "iam/instance-profile-role",
             "eks/cluster",
             "eks/nodegroup",
             "eks/pod-identity-association",

@@ -60,6 +60,7 @@ fn brought(options: &IamOptions, role: RoleName) -> Option<&str> {
         RoleName::Node => options.node_role.as_deref(),
         RoleName::EbsCsi => options.ebs_csi_role.as_deref(),
         RoleName::Autoscaler => options.autoscaler_role.as_deref(),
+        RoleName::Client => options.client_role.as_deref(),
     }
 }
 

@@ -3,7 +3,10 @@
 //! Sources: Amazon EKS user guide (node and cluster roles, pod identity), cloud facts 1.2, and the list of the cluster
 //! autoscaler (`cluster-autoscaler/cloudprovider/aws/README.md`, full feature set).
 
+use std::collections::BTreeSet;
+
 use howso_infra_core::Value;
+use howso_infra_core::spec::ClusterSpec;
 use serde_json::{Value as Json, json};
 
 use crate::documents::canonical_policy;
@@ -19,16 +22,18 @@ pub(crate) enum RoleName {
     EbsCsi,
     /// Taken by the cluster autoscaler.
     Autoscaler,
+    /// Taken by the machine for clients.
+    Client,
 }
 
 /// The name of the autoscaler's inline policy.
 pub(super) const AUTOSCALER_POLICY: &str = "scale-node-groups";
 
-/// The policy that lets Systems Manager open shells on a node.
+/// The policy that lets Systems Manager open shells on a machine.
 const SESSION_MANAGER_POLICY: &str = "AmazonSSMManagedInstanceCore";
 
 impl RoleName {
-    pub(super) const ALL: [Self; 4] = [Self::Cluster, Self::Node, Self::EbsCsi, Self::Autoscaler];
+    pub(super) const ALL: [Self; 5] = [Self::Cluster, Self::Node, Self::EbsCsi, Self::Autoscaler, Self::Client];
 
     /// The name in the graph, and the last part of the name in IAM.
     pub(super) fn as_str(self) -> &'static str {
@@ -37,6 +42,7 @@ impl RoleName {
             Self::Node => "node",
             Self::EbsCsi => "ebs-csi",
             Self::Autoscaler => "autoscaler",
+            Self::Client => "client",
         }
     }
 
@@ -54,6 +60,8 @@ impl RoleName {
             }
             Self::EbsCsi => vec!["service-role/AmazonEBSCSIDriverPolicyV2"],
             Self::Autoscaler => Vec::new(),
+            // It talks to the platform, not to AWS: nothing but shells for people.
+            Self::Client => vec![SESSION_MANAGER_POLICY],
         }
     }
 
@@ -61,16 +69,17 @@ impl RoleName {
     pub(super) fn trust_policy(self) -> Value {
         let (service, actions) = match self {
             Self::Cluster => ("eks.amazonaws.com", json!(["sts:AssumeRole", "sts:TagSession"])),
-            Self::Node => ("ec2.amazonaws.com", json!("sts:AssumeRole")),
+            Self::Node | Self::Client => ("ec2.amazonaws.com", json!("sts:AssumeRole")),
             Self::EbsCsi | Self::Autoscaler => ("pods.eks.amazonaws.com", json!(["sts:AssumeRole", "sts:TagSession"])),
         };
         policy(&json!([{ "Effect": "Allow", "Principal": { "Service": service }, "Action": actions }]))
     }
 }
 
-/// The managed policies that this provider may attach to any role.
-pub(crate) fn managed_policies(session_manager: bool) -> impl Iterator<Item = &'static str> {
-    RoleName::ALL.into_iter().flat_map(move |role| role.managed_policies(session_manager))
+/// The managed policies that this provider may attach to any role of a cluster.
+pub(crate) fn managed_policies(spec: &ClusterSpec, session_manager: bool) -> BTreeSet<&'static str> {
+    let is_made = |role: &RoleName| *role != RoleName::Client || spec.client.is_some();
+    RoleName::ALL.into_iter().filter(is_made).flat_map(|role| role.managed_policies(session_manager)).collect()
 }
 
 /// What the cluster autoscaler may do: read everything it plans with, and change only groups of its own cluster.
@@ -120,10 +129,11 @@ mod tests {
             (RoleName::Node, "ec2.amazonaws.com"),
             (RoleName::EbsCsi, "pods.eks.amazonaws.com"),
             (RoleName::Autoscaler, "pods.eks.amazonaws.com"),
+            (RoleName::Client, "ec2.amazonaws.com"),
         ] {
             let text = to_text(&role.trust_policy());
             assert!(text.contains(&format!(r#""Principal":{{"Service":["{service}"]}}"#)), "{text}");
-            assert_eq!(text.contains("sts:TagSession"), role != RoleName::Node, "{text}");
+            assert_eq!(text.contains("sts:TagSession"), service != "ec2.amazonaws.com", "{text}");
         }
     }
 

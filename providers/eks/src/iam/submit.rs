@@ -32,7 +32,8 @@ fn settled(physical_id: impl Into<String>, outputs: Attributes) -> Submitted {
     Submitted::Settled { physical_id: physical_id.into(), outputs }
 }
 
-fn iam_tags(tags: Tags) -> Result<Vec<Tag>, ProviderError> {
+/// Tags as IAM takes them.
+pub(crate) fn iam_tags(tags: Tags) -> Result<Vec<Tag>, ProviderError> {
     let tag = |(key, value)| Tag::builder().key(key).value(value).build();
     tags.into_iter().map(tag).collect::<Result<_, _>>().map_err(|error| errors::bug("iam:TagRole", error.to_string()))
 }

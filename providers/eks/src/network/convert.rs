@@ -46,8 +46,7 @@ fn found(physical_id: &str, output: &str, tags: Tags, status: Status, fields: Fi
 }
 
 pub(super) fn tags(tags: Option<&[Tag]>) -> Tags {
-    let tags = tags.into_iter().flatten();
-    tags.filter_map(|tag| Some((tag.key.clone()?, tag.value.clone().unwrap_or_default()))).collect()
+    tags::from_ec2(tags.unwrap_or_default())
 }
 
 fn pending(state: &str) -> Status {

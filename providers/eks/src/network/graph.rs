@@ -18,10 +18,12 @@ use crate::tags::NAME_TAG;
 pub(super) const EVERYWHERE: &str = "0.0.0.0/0";
 
 /// The network as the rest of the graph sees it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Network {
     /// What is made; nothing for an existing network.
     pub(crate) resources: Vec<Resource>,
+    /// The network itself: a reference, or the literal id of an existing network.
+    pub(crate) vpc_id: Value,
     /// The private subnets in the order of the places: references, or literal ids of an existing network.
     pub(crate) private_subnets: Vec<Value>,
     /// The public subnets in the order of the places; literal ids of an existing network.
@@ -32,19 +34,27 @@ pub(crate) struct Network {
 
 /// Builds the network, or names the existing one.
 pub(crate) fn graph(spec: &ClusterSpec, options: &EksOptions, facts: &EksFacts) -> Result<Network, SpecErrors> {
-    if options.network.vpc.is_some() {
+    if let Some(vpc) = &options.network.vpc {
         let ids = |subnets: &[String]| subnets.iter().map(Value::text).collect();
         return Ok(Network {
+            vpc_id: Value::text(vpc),
             private_subnets: ids(&options.network.private_subnets),
             public_subnets: ids(&options.network.public_subnets),
-            ..Network::default()
+            resources: Vec::new(),
+            egress: BTreeSet::new(),
         });
     }
     let cidr = options.network.cidr();
     let ranges = layout(cidr, facts.zones.len())
         .map_err(|invalid| spec.provider_options.error("network.cidr", invalid.message, invalid.hint))?;
     let builder = Builder { spec };
-    let mut network = Network::default();
+    let mut network = Network {
+        resources: Vec::new(),
+        vpc_id: vpc_id(),
+        private_subnets: Vec::new(),
+        public_subnets: Vec::new(),
+        egress: BTreeSet::new(),
+    };
     builder.add_vpc(&mut network, &cidr.to_string());
     for ((place, zone), ranges) in facts.places().zip(&ranges) {
         builder.add_place(&mut network, place, zone, ranges);

@@ -56,7 +56,7 @@ const fn kind(name: &'static str, title: &'static str, fields: &'static [(&'stat
 pub(crate) const KINDS: &[Kind] = &[
     Kind {
         // The control plane and its nodes leave network interfaces and a security group behind for a while.
-        deleted_after: &[SUBNET, INTERNET_GATEWAY_ATTACHMENT, ROUTE_TABLE, "eks/cluster"],
+        deleted_after: &[SUBNET, INTERNET_GATEWAY_ATTACHMENT, ROUTE_TABLE, "ec2/security-group", "eks/cluster"],
         ..kind(
             VPC,
             "VPC",
@@ -84,7 +84,7 @@ pub(crate) const KINDS: &[Kind] = &[
         )
     },
     Kind {
-        deleted_after: &[NAT_GATEWAY, ROUTE_TABLE_ASSOCIATION, "eks/nodegroup", "eks/cluster"],
+        deleted_after: &[NAT_GATEWAY, ROUTE_TABLE_ASSOCIATION, "ec2/instance", "eks/nodegroup", "eks/cluster"],
         ..kind(
             SUBNET,
             "subnet",

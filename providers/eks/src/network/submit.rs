@@ -1,6 +1,6 @@
 //! The mutating calls of the network, one for each operation.
 
-use aws_sdk_ec2::types::{AttributeBooleanValue, ConnectivityType, DomainType, ResourceType, Tag, TagSpecification};
+use aws_sdk_ec2::types::{AttributeBooleanValue, ConnectivityType, DomainType, ResourceType, TagSpecification};
 use howso_infra_core::operation::FieldChange;
 use howso_infra_core::{Attributes, Operation, OperationVerb, ProviderError, Submitted, Ticket, Value, Work};
 
@@ -12,7 +12,7 @@ use super::kinds::{
 use crate::clients::Clients;
 use crate::errors;
 use crate::fields;
-use crate::tags::{self, Tags};
+use crate::tags;
 
 /// Sends one mutating call.
 pub(crate) async fn submit(clients: &Clients, operation: &Operation) -> Result<Submitted, ProviderError> {
@@ -58,7 +58,7 @@ impl Sender<'_> {
 
     fn tags(&self, resource: ResourceType, attributes: &Attributes) -> TagSpecification {
         let tags = tags::for_create(attributes, &self.operation.identity, &self.operation.resource);
-        TagSpecification::builder().resource_type(resource).set_tags(Some(ec2_tags(tags))).build()
+        TagSpecification::builder().resource_type(resource).set_tags(Some(tags::to_ec2(tags))).build()
     }
 
     /// A ticket to ask whether what was made is usable, or what was deleted is gone.
@@ -202,7 +202,7 @@ impl Sender<'_> {
     async fn tag(&self, physical_id: &str, changes: &[FieldChange]) -> Result<Submitted, ProviderError> {
         let tags =
             changes.iter().filter(|change| change.field == "tags").flat_map(|change| tags::from_value(&change.to));
-        let request = self.ec2.create_tags().resources(physical_id).set_tags(Some(ec2_tags(tags.collect())));
+        let request = self.ec2.create_tags().resources(physical_id).set_tags(Some(tags::to_ec2(tags.collect())));
         request.send().await.map_err(errors::mutating(OperationVerb::Update, "ec2:CreateTags"))?;
         Ok(settled(physical_id, Attributes::new()))
     }
@@ -296,10 +296,6 @@ impl Sender<'_> {
         }
         Ok(settled(id, Attributes::new()))
     }
-}
-
-fn ec2_tags(tags: Tags) -> Vec<Tag> {
-    tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 
 fn boolean(value: bool) -> AttributeBooleanValue {

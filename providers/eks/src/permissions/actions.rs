@@ -26,8 +26,10 @@ pub(super) const MAKE_IN_EC2: &[Action] = &[
     of("ec2:CreateLaunchTemplate"),
     of("ec2:CreateNatGateway"),
     of("ec2:CreateRouteTable"),
+    of("ec2:CreateSecurityGroup"),
     of("ec2:CreateSubnet"),
     of("ec2:CreateVpc"),
+    of("ec2:RunInstances"),
 ];
 
 /// What makes something else but a cluster and a role, and the tags with which it is made.
@@ -37,6 +39,8 @@ pub(super) const MAKE_ELSEWHERE: &[Action] = &[
     of("eks:CreateNodegroup"),
     of("eks:CreatePodIdentityAssociation"),
     also("eks:TagResource", "eks:CreateCluster"),
+    of("iam:CreateInstanceProfile"),
+    also("iam:TagInstanceProfile", "iam:CreateInstanceProfile"),
     also("iam:TagRole", "iam:CreateRole"),
 ];
 
@@ -48,13 +52,19 @@ pub(super) const CHANGE: &[Action] = &[
     of("ec2:CreateNatGateway"),
     of("ec2:CreateRoute"),
     of("ec2:CreateRouteTable"),
+    of("ec2:CreateSecurityGroup"),
     of("ec2:CreateSubnet"),
     also("ec2:CreateTags", "ec2:CreateLaunchTemplate"),
     also("ec2:DeleteNatGateway", "ec2:CreateNatGateway"),
+    also("ec2:ModifyInstanceAttribute", "ec2:RunInstances"),
+    also("ec2:ModifyInstanceMetadataOptions", "ec2:RunInstances"),
     also("ec2:ModifySubnetAttribute", "ec2:CreateSubnet"),
     also("ec2:ModifyVpcAttribute", "ec2:CreateVpc"),
     also("ec2:ReplaceRoute", "ec2:CreateRoute"),
     also("ec2:ReplaceRouteTableAssociation", "ec2:AssociateRouteTable"),
+    also("ec2:RevokeSecurityGroupIngress", "ec2:CreateSecurityGroup"),
+    of("ec2:RunInstances"),
+    also("ec2:TerminateInstances", "ec2:RunInstances"),
     also("eks:AssociateAccessPolicy", "eks:CreateAccessEntry"),
     of("eks:AssociateEncryptionConfig"),
     also("eks:DeleteAddon", "eks:CreateAddon"),
@@ -67,7 +77,9 @@ pub(super) const CHANGE: &[Action] = &[
     also("eks:UpdateNodegroupConfig", "eks:CreateNodegroup"),
     also("eks:UpdateNodegroupVersion", "eks:CreateNodegroup"),
     also("eks:UpdatePodIdentityAssociation", "eks:CreatePodIdentityAssociation"),
+    of("iam:AddRoleToInstanceProfile"),
     of("iam:PutRolePolicy"),
+    also("iam:TagInstanceProfile", "iam:CreateInstanceProfile"),
     also("iam:TagRole", "iam:CreateRole"),
     also("iam:UpdateAssumeRolePolicy", "iam:CreateRole"),
 ];
@@ -79,11 +91,13 @@ pub(super) const REMOVE: &[Action] = &[
     also("ec2:DeleteNatGateway", "ec2:CreateNatGateway"),
     also("ec2:DeleteRoute", "ec2:CreateRoute"),
     also("ec2:DeleteRouteTable", "ec2:CreateRouteTable"),
+    also("ec2:DeleteSecurityGroup", "ec2:CreateSecurityGroup"),
     also("ec2:DeleteSubnet", "ec2:CreateSubnet"),
     also("ec2:DeleteVpc", "ec2:CreateVpc"),
     also("ec2:DetachInternetGateway", "ec2:AttachInternetGateway"),
     also("ec2:DisassociateRouteTable", "ec2:AssociateRouteTable"),
     also("ec2:ReleaseAddress", "ec2:AllocateAddress"),
+    also("ec2:TerminateInstances", "ec2:RunInstances"),
     also("eks:DeleteAccessEntry", "eks:CreateAccessEntry"),
     also("eks:DeleteAddon", "eks:CreateAddon"),
     also("eks:DeleteCluster", "eks:CreateCluster"),
@@ -91,9 +105,11 @@ pub(super) const REMOVE: &[Action] = &[
     also("eks:DeletePodIdentityAssociation", "eks:CreatePodIdentityAssociation"),
     also("eks:DisassociateAccessPolicy", "eks:CreateAccessEntry"),
     also("eks:UpdateClusterConfig", "eks:CreateCluster"),
+    also("iam:DeleteInstanceProfile", "iam:CreateInstanceProfile"),
     also("iam:DeleteRole", "iam:CreateRole"),
     also("iam:DeleteRolePolicy", "iam:PutRolePolicy"),
     also("iam:DetachRolePolicy", "iam:AttachRolePolicy"),
+    also("iam:RemoveRoleFromInstanceProfile", "iam:AddRoleToInstanceProfile"),
 ];
 
 /// An action that is needed when it is recorded.

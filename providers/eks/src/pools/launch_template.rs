@@ -6,7 +6,7 @@ use aws_sdk_ec2::types::{
     LaunchTemplateEbsBlockDeviceRequest, LaunchTemplateHttpTokensState, LaunchTemplateInstanceMetadataEndpointState,
     LaunchTemplateInstanceMetadataOptions, LaunchTemplateInstanceMetadataOptionsRequest,
     LaunchTemplateTagSpecificationRequest, LaunchTemplateVersion, RequestLaunchTemplateData, ResourceType,
-    ResponseLaunchTemplateData, Tag, TagSpecification, VolumeType,
+    ResponseLaunchTemplateData, TagSpecification, VolumeType,
 };
 use howso_infra_core::identity::{CLUSTER_TAG, DEPLOYMENT_TAG};
 use howso_infra_core::{
@@ -67,10 +67,6 @@ pub(super) fn replacing_data(version: &LaunchTemplateVersion) -> Attributes {
     found
 }
 
-pub(super) fn tags_of(tags: &[Tag]) -> Tags {
-    tags.iter().filter_map(|tag| Some((tag.key.clone()?, tag.value.clone().unwrap_or_default()))).collect()
-}
-
 pub(super) fn observed(
     template: &LaunchTemplate,
     latest: Option<&LaunchTemplateVersion>,
@@ -124,7 +120,7 @@ fn data(data: &ResponseLaunchTemplateData) -> Attributes {
 fn node_tags(data: &ResponseLaunchTemplateData) -> Value {
     let of = |kind: &ResourceType| {
         let specification = data.tag_specifications().iter().find(|spec| spec.resource_type() == Some(kind));
-        specification.map(|specification| tags_of(specification.tags())).unwrap_or_default()
+        specification.map(|specification| tags::from_ec2(specification.tags())).unwrap_or_default()
     };
     let [mut tags, others] = TAGGED.map(|kind| of(&kind));
     tags.retain(|key, value| others.get(key) == Some(value));
@@ -138,7 +134,7 @@ pub(super) async fn create(
     attributes: &Attributes,
 ) -> Result<Submitted, ProviderError> {
     let call = "ec2:CreateLaunchTemplate";
-    let own_tags = ec2_tags(tags::for_create(attributes, &operation.identity, &operation.resource));
+    let own_tags = tags::to_ec2(tags::for_create(attributes, &operation.identity, &operation.resource));
     let specification =
         TagSpecification::builder().resource_type(ResourceType::LaunchTemplate).set_tags(Some(own_tags)).build();
     let answer = ec2
@@ -181,7 +177,7 @@ pub(super) async fn update(
             outputs.extend([version_output(number.ok_or_else(|| errors::created_without(call, "version"))?)]);
         }
         call::TAG => {
-            let request = ec2.create_tags().resources(id).set_tags(Some(ec2_tags(tags::declared(attributes))));
+            let request = ec2.create_tags().resources(id).set_tags(Some(tags::to_ec2(tags::declared(attributes))));
             request.send().await.map_err(errors::mutating(OperationVerb::Update, "ec2:CreateTags"))?;
         }
         other => return Err(errors::bug("submit", format!("a launch template has no call {other}"))),
@@ -194,10 +190,6 @@ pub(super) async fn delete(ec2: &Client, id: &str) -> Result<Submitted, Provider
     let request = ec2.delete_launch_template().launch_template_id(id);
     request.send().await.map_err(errors::mutating(OperationVerb::Delete, "ec2:DeleteLaunchTemplate"))?;
     Ok(Submitted::Settled { physical_id: id.to_owned(), outputs: Attributes::new() })
-}
-
-fn ec2_tags(tags: Tags) -> Vec<Tag> {
-    tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 
 fn request(
@@ -226,7 +218,7 @@ fn request(
     for kind in TAGGED {
         let specification = LaunchTemplateTagSpecificationRequest::builder()
             .resource_type(kind)
-            .set_tags(Some(ec2_tags(tags_of_nodes(attributes, identity))));
+            .set_tags(Some(tags::to_ec2(tags_of_nodes(attributes, identity))));
         data = data.tag_specifications(specification.build());
     }
     Ok(data.build())

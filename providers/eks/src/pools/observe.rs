@@ -181,14 +181,14 @@ impl Reader<'_> {
 
     /// The name of a template in the graph: that of its tag, or of the pool whose name it stands on.
     fn template_id(&self, template: &LaunchTemplate, names: &BTreeMap<String, String>) -> Option<ResourceId> {
-        let tags = launch_template::tags_of(template.tags());
+        let tags = tags::from_ec2(template.tags());
         let tagged =
             tags::resource_id(&tags, LAUNCH_TEMPLATE).filter(|_| self.ownership(&tags) != Ownership::Unclaimed);
         tagged.or_else(|| Some(ResourceId::new(LAUNCH_TEMPLATE, names.get(template.launch_template_name()?)?)))
     }
 
     async fn launch_template(&self, id: &ResourceId, template: &LaunchTemplate) -> Result<Observation, ProviderError> {
-        let tags = launch_template::tags_of(template.tags());
+        let tags = tags::from_ec2(template.tags());
         let ownership = self.ownership(&tags);
         let latest = match (&ownership, template.launch_template_id()) {
             (Ownership::Ours { .. }, Some(template_id)) => {

@@ -7,7 +7,7 @@ use howso_infra_core::spec::Purchase;
 use howso_infra_core::{ErrorKind, Finding, ProviderError};
 
 use super::{Preflight, blocking, good, unreadable};
-use crate::{catalogue, errors, pages};
+use crate::{catalogue, client_machine, errors, pages};
 
 /// A quota of Service Quotas. Codes: those that rosa and cluster-api-provider-aws check, and the Service Quotas console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Preflight<'_> {
         self.creates(kind) as u64
     }
 
-    /// The virtual CPUs of all nodes when every pool is at its maximum.
+    /// The virtual CPUs of all nodes when every pool is at its maximum, and of the machine for clients.
     fn virtual_cpus_max(&self, purchase: Purchase) -> u64 {
         let of = |pool: &str, nodes: u32| {
             let types = self.facts.instance_types.get(pool).into_iter().flatten();
@@ -73,8 +73,12 @@ impl Preflight<'_> {
             Purchase::OnDemand => of("core", self.spec.core.max.unwrap_or(self.spec.core.nodes)),
             Purchase::Spot => 0,
         };
+        let client = match purchase {
+            Purchase::OnDemand => of(client_machine::POOL, u32::from(self.spec.client.is_some())),
+            Purchase::Spot => 0,
+        };
         let workers = self.spec.workers.iter().filter(|(_, pool)| pool.purchase == purchase);
-        core + workers.map(|(name, pool)| of(name.node_pool_name(), pool.max)).sum::<u64>()
+        core + client + workers.map(|(name, pool)| of(name.node_pool_name(), pool.max)).sum::<u64>()
     }
 
     async fn check(&self, need: Need) -> Finding {

@@ -7,7 +7,7 @@ use howso_infra_core::ProviderError;
 use howso_infra_core::spec::{Machine, Purchase};
 
 use super::Survey;
-use crate::{catalogue, pages, pools};
+use crate::{catalogue, client_machine, pages, pools};
 
 /// EC2 takes at most 200 values in a filter.
 const FILTER_VALUES_MAX: usize = 200;
@@ -38,7 +38,7 @@ impl Pool<'_> {
 pub(super) type Offerings = BTreeMap<String, BTreeSet<String>>;
 
 impl<'a> Survey<'a> {
-    /// All pools, the core pool first.
+    /// All pools, the core pool first, and the machine for clients as one.
     pub(super) fn pools(&self) -> Vec<Pool<'a>> {
         let current = pools::observed_instance_types(self.observation);
         let pool = |name: &str, machine: &'a Machine, purchase| Pool {
@@ -47,10 +47,16 @@ impl<'a> Survey<'a> {
             purchase,
             current: current.get(name).cloned().unwrap_or_default(),
         };
+        let client = self.spec.client.as_ref().map(|client| Pool {
+            name: client_machine::POOL.to_owned(),
+            machine: &client.machine,
+            purchase: Purchase::OnDemand,
+            current: client_machine::observed_instance_type(self.observation).into_iter().collect(),
+        });
         let core = pool("core", &self.spec.core.machine, Purchase::OnDemand);
         let workers = self.spec.workers.iter();
         let workers = workers.map(|(name, worker)| pool(name.node_pool_name(), &worker.machine, worker.purchase));
-        std::iter::once(core).chain(workers).collect()
+        std::iter::once(core).chain(workers).chain(client).collect()
     }
 
     /// Asks where the types are offered that the pools may get.

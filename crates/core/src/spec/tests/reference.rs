@@ -59,6 +59,10 @@ storage_class = "gp3"
 license_file = "license.toml"
 object_store = { endpoint = "https://s3.us-east-1.amazonaws.com", bucket = "howso-data", region = "us-east-1" }
 
+[client]
+parallel = 8
+machine = { cpu = 16, memory = "64Gi", architecture = "arm64", disk = "200Gi", types = [] }
+
 [autoscaler]
 enabled = true
 
