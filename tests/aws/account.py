@@ -25,6 +25,8 @@ OUR_TAGS = (CLUSTER_TAG, DEPLOYMENT_TAG, RESOURCE_TAG, GENERATION_TAG)
 Clients = Callable[[str], Any]
 Inventory = dict[str, Any]
 
+# What of an instance is the same in equal accounts; the servers make up the rest.
+_OF_INSTANCES = ("InstanceType", "SubnetId", "SecurityGroups", "Tags", "MetadataOptions")
 # What EKS calls the autoscaling group that it makes for a node group.
 _OF_NODE_GROUP = re.compile(r"eks-.+-[0-9a-f]{8}")
 # A part of an id that the service drew at random.
@@ -136,9 +138,17 @@ def _ec2(ec2: Any) -> Things:
     for template in pages(ec2, "describe_launch_templates", "LaunchTemplates"):
         versions = pages(ec2, "describe_launch_template_versions", "LaunchTemplateVersions", LaunchTemplateId=template["LaunchTemplateId"])
         yield "launch-template", template["LaunchTemplateId"], template | {"Versions": versions}
+    for reservation in pages(ec2, "describe_instances", "Reservations"):
+        for instance in reservation["Instances"]:
+            if instance["State"]["Name"] not in ("shutting-down", "terminated"):
+                yield "instance", instance["InstanceId"], {key: instance[key] for key in _OF_INSTANCES if key in instance}
     for volume in pages(ec2, "describe_volumes", "Volumes"):
-        yield "volume", volume["VolumeId"], volume
+        # One that is attached goes with its instance.
+        if not volume["Attachments"]:
+            yield "volume", volume["VolumeId"], volume
     for interface in pages(ec2, "describe_network_interfaces", "NetworkInterfaces"):
+        if interface.get("Attachment", {}).get("InstanceId"):
+            continue
         # moto makes interfaces for NAT gateways, untagged and never removed: the server's own, not the account's.
         if interface.get("Description") or interface.get("TagSet"):
             yield "network-interface", interface["NetworkInterfaceId"], interface
@@ -157,6 +167,10 @@ def _iam(iam: Any) -> Things:
             for policy in pages(iam, "list_role_policies", "PolicyNames", RoleName=name)
         }
         yield "role", name, role
+    for profile in pages(iam, "list_instance_profiles", "InstanceProfiles"):
+        profile = iam.get_instance_profile(InstanceProfileName=profile["InstanceProfileName"])["InstanceProfile"]
+        roles = [role["RoleName"] for role in profile["Roles"]]
+        yield "instance-profile", profile["InstanceProfileName"], {"Path": profile["Path"], "Roles": roles, "Tags": profile.get("Tags", [])}
 
 
 def _eks(eks: Any) -> Things:

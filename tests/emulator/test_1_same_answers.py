@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -44,6 +45,19 @@ ALLOWED: dict[str, dict[str, str]] = {
         r"eks\.create_nodegroup\.nodegroup\.(remoteAccess|taints|resources\.remoteAccessSecurityGroup): only the second": "none was given",
         r"eks\.create_nodegroup\.nodegroup\.(version|releaseVersion|amiType): .*": "documented: the cluster's version, and AL2023; moto knows only 1.19",
         r"eks\.create_nodegroup\.nodegroup\.(nodegroupArn|resources\.autoScalingGroups\[\]\.name): .*": "a name that a server chooses",
+    },
+    "instances": {
+        r"iam\.\w+\.InstanceProfiles?(\[\])?\.Roles\[\]\.(Tags|RoleLastUsed): only the second": "documented: GetRole alone tells it",
+        r"iam\.list_instance_profiles_for_role\.IsTruncated: only the first": "documented",
+        r"ec2\.create_security_group\.Tags: only the first": "documented",
+        r"ec2\.authorize_security_group_ingress\.SecurityGroupRules: only the second": "nobody here reads the rules one by one",
+        r"ec2\.delete_(security_group|subnet): 'DependencyViolation' is not \{\}": "documented; moto takes away what an instance uses",
+        r"ec2\.delete_security_group: .* is not 'InvalidGroup\.NotFound'": "moto has taken it away before",
+        r"ec2\.delete_subnet: .* is not 'InvalidSubnetID\.NotFound'": "moto has taken it away before",
+        r"ec2\.delete_security_group\.(Return|GroupId): only the first": "in the model",
+        r"ec2\.modify_instance_attribute: 'IncorrectInstanceState' is not \{\}": "documented: on a stopped instance only",
+        r"ec2\.modify_instance_metadata_options\.InstanceMetadataOptions\.HttpEndpoint: only the first": "documented",
+        r"ec2\.describe_instances\[\]\.InstanceType: 'm6i.large' is not 'm6i.xlarge'": "moto has changed it while it ran",
     },
 }
 
@@ -174,7 +188,82 @@ def clusters(script: Transcript) -> None:
     eks("describe_cluster", name="demo")
 
 
-@pytest.mark.parametrize("scenario", [network, launch_templates, roles, clusters], ids=lambda scenario: scenario.__name__)
+def instances(script: Transcript) -> None:
+    """An instance with a role and a group, from start to end, and what it holds on to; states are waited for as boto3 does it."""
+    ec2 = lambda operation, **parameters: script.call("ec2", operation, **parameters)  # noqa: E731
+    iam = lambda operation, **parameters: script.call("iam", operation, **parameters)  # noqa: E731
+    owner = [{"Key": "owner", "Value": "demo-1"}]
+    trust = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
+    script.client("iam").create_role(RoleName="demo", AssumeRolePolicyDocument=trust)
+    profile = {"InstanceProfileName": "demo"}
+    iam("get_instance_profile", **profile)
+    iam("create_instance_profile", **profile, Path="/howso/", Tags=owner)
+    iam("create_instance_profile", **profile)
+    iam("add_role_to_instance_profile", **profile, RoleName="other")
+    iam("add_role_to_instance_profile", **profile, RoleName="demo")
+    iam("add_role_to_instance_profile", **profile, RoleName="demo")
+    iam("tag_instance_profile", **profile, Tags=[{"Key": "more", "Value": "x"}])
+    iam("get_instance_profile", **profile)
+    iam("list_instance_profiles_for_role", RoleName="demo")
+    iam("delete_instance_profile", **profile)
+    iam("delete_role", RoleName="demo")
+
+    vpc = script.client("ec2").create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    subnet = script.client("ec2").create_subnet(VpcId=vpc, CidrBlock="10.1.0.0/20", AvailabilityZone="us-east-1a")["Subnet"]["SubnetId"]
+    group = {"GroupName": "demo", "Description": "nothing comes in", "VpcId": vpc}
+    first = ec2("create_security_group", **group, TagSpecifications=tags("security-group"))["GroupId"]
+    ec2("create_security_group", **group)
+    second = ec2("create_security_group", **group | {"GroupName": "second"})["GroupId"]
+    ec2("describe_security_groups", Filters=FILTER)
+    rule = {"GroupId": first, "IpPermissions": [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]}
+    ec2("authorize_security_group_ingress", **rule)
+    ec2("authorize_security_group_ingress", **rule)
+    ec2("describe_security_groups", GroupIds=[first])
+    ec2("revoke_security_group_ingress", **rule)
+    ec2("revoke_security_group_ingress", **rule)
+    ec2("describe_security_groups", GroupIds=[first])
+
+    time.sleep(0.2)  # Until EC2 knows the profile.
+    wanted = {"ImageId": "ami-12c6146b", "InstanceType": "m6i.large", "MinCount": 1, "MaxCount": 1, "SubnetId": subnet, "SecurityGroupIds": [first]}
+    options = {"HttpTokens": "required", "HttpPutResponseHopLimit": 1, "HttpEndpoint": "enabled"}
+    arn = script.client("iam").get_instance_profile(**profile)["InstanceProfile"]["Arn"]
+    run = script.client("ec2").run_instances(**wanted, IamInstanceProfile={"Arn": arn}, MetadataOptions=options, TagSpecifications=tags("instance"), ClientToken="token")
+    instance = run["Instances"][0]["InstanceId"]
+    wait = {"Delay": 1, "MaxAttempts": 60}
+    script.client("ec2").get_waiter("instance_running").wait(InstanceIds=[instance], WaiterConfig=wait)
+    parts = ("InstanceId", "InstanceType", "State", "SubnetId", "VpcId", "SecurityGroups", "Tags")
+    described = lambda: script.note(  # noqa: E731
+        "ec2.describe_instances",
+        [{part: found.get(part) for part in parts} for kept in script.client("ec2").describe_instances(Filters=FILTER)["Reservations"] for found in kept["Instances"]],
+    )
+    described()
+    ec2("describe_instances", InstanceIds=["i-0123456789abcdef0"])
+    ec2("delete_security_group", GroupId=first)
+    ec2("delete_subnet", SubnetId=subnet)
+    ec2("modify_instance_attribute", InstanceId=instance, InstanceType={"Value": "m6i.xlarge"})
+    ec2("modify_instance_attribute", InstanceId=instance, Groups=[second])
+    ec2("modify_instance_metadata_options", InstanceId=instance, HttpTokens="optional", HttpPutResponseHopLimit=2)
+    described()
+    script.client("ec2").stop_instances(InstanceIds=[instance])
+    script.client("ec2").get_waiter("instance_stopped").wait(InstanceIds=[instance], WaiterConfig=wait)
+    ec2("modify_instance_attribute", InstanceId=instance, InstanceType={"Value": "m6i.xlarge"})
+    script.client("ec2").start_instances(InstanceIds=[instance])
+    script.client("ec2").get_waiter("instance_running").wait(InstanceIds=[instance], WaiterConfig=wait)
+    described()
+    script.client("ec2").terminate_instances(InstanceIds=[instance])
+    script.client("ec2").get_waiter("instance_terminated").wait(InstanceIds=[instance], WaiterConfig=wait)
+    ec2("terminate_instances", InstanceIds=["i-0123456789abcdef0"])
+    ec2("delete_security_group", GroupId=first)
+    ec2("delete_security_group", GroupId=first)
+    ec2("delete_security_group", GroupId=second)
+    ec2("delete_subnet", SubnetId=subnet)
+    ec2("delete_vpc", VpcId=vpc)
+    iam("remove_role_from_instance_profile", **profile, RoleName="demo")
+    iam("delete_instance_profile", **profile)
+    iam("delete_role", RoleName="demo")
+
+
+@pytest.mark.parametrize("scenario", [network, launch_templates, roles, clusters, instances], ids=lambda scenario: scenario.__name__)
 def test_both_answer_the_same(emulated: Client, moto: Client, scenario: Callable[[Transcript], None]) -> None:
     ours, theirs = Transcript(emulated), Transcript(moto)
     scenario(ours)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import Client
+from conftest import SPEED, Client
 
 MODELS = Path(__file__).resolve().parent.parent.parent / "crates" / "emulator" / "models"
 
@@ -112,3 +113,35 @@ def test_quotas_are_limits(emulated: Client) -> None:
     with pytest.raises(ClientError) as refused:
         ec2.allocate_address(Domain="vpc")
     assert code(refused) == "AddressLimitExceeded"
+
+
+def test_ec2_knows_a_profile_a_while_after_iam_and_an_instance_for_a_while_after_its_end(emulated: Client) -> None:
+    ec2, iam = emulated("ec2"), emulated("iam")
+    trust = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
+    vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.1.0.0/20")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(GroupName="demo", Description="d", VpcId=vpc)["GroupId"]
+    iam.create_role(RoleName="demo", AssumeRolePolicyDocument=trust)
+    iam.create_instance_profile(InstanceProfileName="demo")
+    iam.add_role_to_instance_profile(InstanceProfileName="demo", RoleName="demo")
+    image = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
+    run = {"ImageId": image, "InstanceType": "m6i.large", "MinCount": 1, "MaxCount": 1, "SubnetId": subnet, "SecurityGroupIds": [group], "ClientToken": "t"}
+    run |= {"IamInstanceProfile": {"Name": "demo"}, "BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 50, "Encrypted": True}}]}
+    with pytest.raises(ClientError, match="Invalid IAM Instance Profile name"):
+        ec2.run_instances(**run)
+    time.sleep(10 / SPEED)
+    instance = ec2.run_instances(**run)["Instances"][0]
+    assert instance["State"] == {"Code": 0, "Name": "pending"} and instance["ImageId"].startswith("ami-")
+    assert ec2.run_instances(**run)["Instances"][0]["InstanceId"] == instance["InstanceId"], "a token makes it safe to repeat"
+    (volume,) = ec2.describe_volumes()["Volumes"]
+    assert (volume["Size"], volume["Encrypted"], volume["State"]) == (50, True, "in-use")
+    ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
+    with pytest.raises(ClientError) as refused:
+        ec2.delete_security_group(GroupId=group)
+    assert code(refused) == "DependencyViolation"
+    ec2.get_waiter("instance_terminated").wait(InstanceIds=[instance["InstanceId"]], WaiterConfig={"Delay": 1, "MaxAttempts": 10})
+    assert ec2.describe_volumes()["Volumes"] == ec2.describe_network_interfaces()["NetworkInterfaces"] == []
+    ec2.delete_security_group(GroupId=group)
+    assert ec2.describe_instances()["Reservations"][0]["Instances"][0]["State"]["Name"] == "terminated"
+    with pytest.raises(ClientError, match="could not be resolved"):
+        ec2.run_instances(**run | {"ImageId": "resolve:ssm:/somewhere/else", "ClientToken": "other"})

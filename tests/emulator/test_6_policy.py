@@ -28,7 +28,10 @@ LONGEST = [
     *("--set", "eks.iam.permissions_boundary=arn:aws-us-gov:iam::123456789012:policy/platform/boundary"),
     *("--set", "eks.kms_key=arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/12345678-1234-1234-1234-123456789012"),
     *("--set", "journal=s3://journals-of-the-team/infrastructure/howso"),
+    *("--set", "client.parallel=8"),
 ]
+# What makes every call that there is.
+FULL = [*CLUSTER, "--profile", "large", "--set", "client.parallel=8"]
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -59,7 +62,7 @@ def written(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Callable[...,
 
 @pytest.fixture(scope="module")
 def policies(written: Callable[..., dict[str, Path]]) -> dict[str, Path]:
-    return written(*CLUSTER, "--profile", "large")
+    return written(*FULL)
 
 
 def given(*paths: Path) -> list[str]:
@@ -89,7 +92,7 @@ def test_what_changes_something_is_limited_to_the_cluster(policies: dict[str, Pa
     for statement in [*statements(policies["apply"]), *statements(policies["destroy"])]:
         assert statement["Condition"], statement
         condition = json.dumps(statement["Condition"])
-        limits = ('howso-infra/cluster": "demo"', 'eks:cluster-name": "demo"', "iam:PassedToService", "iam:AWSServiceName", "ec2:LaunchTemplate")
+        limits = ('howso-infra/cluster": "demo"', 'eks:cluster-name": "demo"', "iam:PassedToService", "iam:AWSServiceName", "ec2:LaunchTemplate", '"ec2:Owner": "amazon"')
         assert any(limit in condition for limit in limits), statement
     roles = next(statement for statement in statements(policies["apply"]) if statement["Action"] == ["iam:PassRole"])
     assert roles["Resource"] == [f"arn:aws:iam::*:role/demo-{REGION}-*"]
@@ -100,7 +103,7 @@ def test_what_changes_something_is_limited_to_the_cluster(policies: dict[str, Pa
 
 @pytest.mark.parametrize("profile", ["small", "medium", "large"])
 def test_the_whole_life_passes_with_them(run: Run, policies: dict[str, Path], profile: str) -> None:
-    cluster = [*CLUSTER, "--profile", profile]
+    cluster = [*CLUSTER, "--profile", profile, "--set", "client.parallel=8"]
     run("rehearse", "plan", *cluster, *given(policies["read"]))
     run("rehearse", "up", *cluster, *given(policies["read"], policies["apply"]))
     run("rehearse", "down", *cluster, *given(policies["read"], policies["destroy"]))
@@ -108,7 +111,7 @@ def test_the_whole_life_passes_with_them(run: Run, policies: dict[str, Path], pr
 
 @pytest.mark.parametrize("command, name", [("up", "apply"), ("down", "destroy")])
 def test_they_suffice_when_something_goes_wrong(run: Run, policies: dict[str, Path], command: str, name: str) -> None:
-    rehearse = ["rehearse", command, *CLUSTER, "--profile", "large", *given(policies["read"], policies[name])]
+    rehearse = ["rehearse", command, *FULL, *given(policies["read"], policies[name])]
     run(*rehearse, "--runs", "40")
     if command == "up":
         run(*rehearse, "--fault", "fails-later@every")
@@ -120,8 +123,12 @@ IN_RESERVE = {
         "autoscaling:DeleteTags",
         "ec2:CreateLaunchTemplateVersion",
         "ec2:DeleteNatGateway",
+        "ec2:ModifyInstanceAttribute",
+        "ec2:ModifyInstanceMetadataOptions",
         "ec2:ReplaceRoute",
         "ec2:ReplaceRouteTableAssociation",
+        "ec2:RevokeSecurityGroupIngress",
+        "ec2:TerminateInstances",
         "eks:DeleteAddon",
         "eks:DeleteCluster",
         "eks:DeleteNodegroup",
@@ -151,7 +158,7 @@ def test_without_any_of_them_it_is_refused(run: Run, policies: dict[str, Path], 
         less["Statement"] = [statement for statement in less["Statement"] if statement["Action"]]
         path = tmp_path / "less.json"
         path.write_text(json.dumps(less))
-        arguments = ["rehearse", command, *CLUSTER, "--profile", "large", *given(policies["read"], path)]
+        arguments = ["rehearse", command, *FULL, *given(policies["read"], path)]
         done = subprocess.run([os.environ["HOWSO_TESTS_RELEASE"], *arguments], env={"HOME": str(tmp_path), "PATH": os.defpath}, capture_output=True, text=True, check=False)
         if done.returncode == 0:
             unused.add(action)
@@ -167,8 +174,26 @@ def test_what_the_user_brings_needs_no_permission(run: Run, written: Callable[..
     cluster = [*CLUSTER, "--profile", "small", *brings]
     policies = written(*cluster)
     actions = {action for path in policies.values() for statement in statements(path) for action in statement["Action"]}
-    assert not any(action.startswith("iam:") and not action.startswith(("iam:PassRole", "iam:Simulate", "iam:CreateServiceLinkedRole")) for action in actions), actions
+    allowed = ("iam:PassRole", "iam:Simulate", "iam:CreateServiceLinkedRole", "iam:GetInstanceProfile")
+    assert not any(action.startswith("iam:") and not action.startswith(allowed) for action in actions), actions
     assert "ec2:CreateVpc" not in actions and "ec2:CreateSubnet" not in actions
+    run("rehearse", "up", *cluster, *given(policies["read"], policies["apply"]))
+    run("rehearse", "down", *cluster, *given(policies["read"], policies["destroy"]))
+
+
+def test_a_machine_for_clients_in_a_network_that_the_user_brings(run: Run, written: Callable[..., dict[str, Path]]) -> None:
+    """Nothing there has our tag, so the network and its subnets are named."""
+    subnets = '["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]'
+    brings = ["--set", "eks.network.vpc=vpc-0123456789abcdef0", "--set", f"eks.network.private_subnets={subnets}", "--set", "client.parallel=8"]
+    brings += ["--set", "eks.iam.client_role=arn:aws:iam::123456789012:role/team/client"]
+    cluster = [*CLUSTER, "--profile", "small", *brings]
+    policies = written(*cluster)
+    for path in policies.values():
+        findings = parliament.analyze_policy_string(path.read_text()).findings
+        assert not findings, [(finding.issue, finding.detail, finding.location) for finding in findings]
+    named = {statement["Sid"]: statement["Resource"] for statement in statements(policies["apply"])}
+    assert named["UseNetwork"] == [f"arn:aws:ec2:{REGION}:*:vpc/vpc-0123456789abcdef0"]
+    assert named["UseSubnets"] == [f"arn:aws:ec2:{REGION}:*:subnet/subnet-0123456789abcdef{number}" for number in (0, 1)]
     run("rehearse", "up", *cluster, *given(policies["read"], policies["apply"]))
     run("rehearse", "down", *cluster, *given(policies["read"], policies["destroy"]))
 

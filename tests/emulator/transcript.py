@@ -11,10 +11,10 @@ from botocore.exceptions import ClientError
 from conftest import Client
 
 # Names that a server chooses: each gets a number when it is seen first, so that the same thing is called the same.
-CHOSEN = re.compile(r"\b(vpc|subnet|igw|eipalloc|eipassoc|nat|rtb|rtbassoc|sg|eni|lt|vpc-cidr-assoc)-[0-9a-f]{8,17}\b")
+CHOSEN = re.compile(r"\b(vpc|subnet|igw|eipalloc|eipassoc|nat|rtb|rtbassoc|sg|eni|lt|vpc-cidr-assoc|i|vol|r)-[0-9a-f]{8,17}\b")
 # What differs between any two runs, or is a matter of taste.
 UNSTEADY = {
-    *("ResponseMetadata", "CreateTime", "CreateDate", "RoleId", "PublicIp", "PrivateIp", "UserId", "ClientToken"),
+    *("ResponseMetadata", "CreateTime", "CreateDate", "RoleId", "InstanceProfileId", "LaunchTime", "PublicIp", "PrivateIp", "UserId", "ClientToken"),
     *("createdAt", "modifiedAt", "clientRequestToken"),
 }
 
@@ -36,6 +36,10 @@ class Transcript:
             return {}
         self.lines.append((f"{service}.{operation}", self.steady(answer)))
         return answer
+
+    def note(self, call: str, answer: Any) -> None:
+        """A part of an answer, as if it were the whole."""
+        self.lines.append((call, self.steady(answer)))
 
     def steady(self, value: Any) -> Any:
         if isinstance(value, dict):

@@ -140,10 +140,15 @@ impl Rehearsal {
             let network = ExistingNetwork { vpc, cidr, private_subnets, public_subnets, tags: BTreeMap::new() };
             self.emulator.provide_network(spec.location.as_str(), &network).map_err(io::Error::other)?;
         }
-        let Roles { cluster, node, ebs_csi, autoscaler } = given.iam;
-        let of_pods = "pods.eks.amazonaws.com";
-        let roles =
-            [(cluster, "eks.amazonaws.com"), (node, "ec2.amazonaws.com"), (ebs_csi, of_pods), (autoscaler, of_pods)];
+        let Roles { cluster, node, ebs_csi, autoscaler, client } = given.iam;
+        let (of_machines, of_pods) = ("ec2.amazonaws.com", "pods.eks.amazonaws.com");
+        let roles = [
+            (cluster, "eks.amazonaws.com"),
+            (node, of_machines),
+            (ebs_csi, of_pods),
+            (autoscaler, of_pods),
+            (client, of_machines),
+        ];
         for (role, service) in roles {
             if let Some(arn) = role {
                 self.emulator.provide_role(&arn, service);
@@ -318,4 +323,6 @@ struct Roles {
     ebs_csi: Option<String>,
     #[serde(rename = "autoscaler_role")]
     autoscaler: Option<String>,
+    #[serde(rename = "client_role")]
+    client: Option<String>,
 }

@@ -68,6 +68,11 @@ impl Writer<'_> {
         document.add(Statement::new("ReadCluster", of_cluster, self.own("eks")));
         document.add(Statement::new("ReadRoles", of_roles, self.roles()));
         document.add(Statement::new("ReadProfiles", of_profiles, vec![self.own_in_iam("instance-profile")]));
+        if self.calls.contains("ec2:RunInstances") {
+            let (partition, region) = (self.partition(), &self.spec.location);
+            let names = format!("arn:{partition}:ssm:{region}:*:parameter/aws/service/ami-amazon-linux-latest/*");
+            document.add(Statement::new("FindImages", vec!["ssm:GetParameters"], vec![names]));
+        }
         if let Some(key) = &self.options.kms_key {
             document.add(Statement::new("ReadKey", vec!["kms:DescribeKey"], vec![key.clone()]));
         }
@@ -117,8 +122,6 @@ impl Writer<'_> {
         let images = vec![format!("arn:{partition}:ec2:{region}::image/*")];
         let of_aws = Statement::new("UseImages", vec!["ec2:RunInstances"], images);
         document.add(of_aws.when("StringEquals", "ec2:Owner", json!("amazon")));
-        let names = format!("arn:{partition}:ssm:{region}::parameter/aws/service/ami-amazon-linux-latest/*");
-        document.add(Statement::new("FindImages", vec!["ssm:GetParameters"], vec![names]));
         let network = &self.options.network;
         let subnets = network.private_subnets.iter().map(|subnet| self.ec2(&format!("subnet/{subnet}"))).collect();
         document.add(Statement::new("UseSubnets", vec!["ec2:RunInstances"], subnets));

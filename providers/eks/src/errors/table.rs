@@ -177,6 +177,8 @@ const CAPACITY: &[&str] = &[
 ];
 const INVALID: &[&str] = &[
     "ClientException",
+    // An instance that was to be stopped runs: somebody needs it.
+    "IncorrectInstanceState",
     "MalformedPolicyDocument",
     "MalformedPolicyDocumentException",
     "MissingParameter",

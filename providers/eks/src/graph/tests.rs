@@ -136,7 +136,8 @@ fn an_existing_network_is_named_and_not_made() {
 #[test]
 fn existing_roles_are_named_and_not_made() {
     let role = |key: &str| format!("{key} = \"arn:aws:iam::123456789012:role/own-{key}\"\n");
-    let roles: String = ["cluster_role", "node_role", "ebs_csi_role", "autoscaler_role"].map(role).concat();
+    let roles: String =
+        ["cluster_role", "node_role", "ebs_csi_role", "autoscaler_role", "client_role"].map(role).concat();
     let changes = changes("small", &format!("[eks.iam]\n{roles}"));
     insta::assert_snapshot!(changes);
 }
@@ -196,6 +197,23 @@ fn keys_admins_access_and_tags() {
         .collect();
     // The tags of an autoscaling group describe its nodes to the autoscaler; the nodes themselves carry the user's tags.
     assert_eq!(untagged, ["autoscaling/tags"]);
+}
+
+#[test]
+fn a_machine_for_clients_comes_with_its_role_and_group() {
+    let changes = changes("small", "[client]\nparallel = 8\n");
+    let without_script: Vec<_> = changes.lines().filter(|line| line.starts_with("+ ")).collect();
+    insta::assert_snapshot!(without_script.join("\n"));
+}
+
+#[test]
+fn a_machine_for_clients_waits_for_its_way_out_and_not_for_the_cluster() {
+    let graph = built("large", "[client]\nparallel = 8\n");
+    for other in ["ec2/route:private-a-default", "iam/instance-profile-role:client", "iam/role:client"] {
+        assert!(waits_for(&graph, "ec2/instance:client", other), "{other}");
+    }
+    assert!(!waits_for(&graph, "ec2/instance:client", "eks/cluster:main"));
+    assert!(!waits_for(&graph, "eks/cluster:main", "ec2/instance:client"));
 }
 
 #[test]

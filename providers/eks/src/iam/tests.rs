@@ -45,7 +45,7 @@ fn role(request: &Request, deployment: &str) -> Answer {
 async fn roles_are_read_by_name_and_without_listing_the_account() {
     let server = Server::start(|_| missing());
     assert_eq!(observed(&server, "").await, Observation::default());
-    assert_eq!(server.calls(), ["GetRole"; 4]);
+    assert_eq!(server.calls(), ["GetRole"; 5]);
 }
 
 #[tokio::test]
@@ -67,13 +67,14 @@ async fn our_roles_are_read_with_their_policies() {
         names,
         [
             "iam/role:autoscaler",
+            "iam/role:client",
             "iam/role:cluster",
             "iam/role:ebs-csi",
             "iam/role:node",
             "iam/role-policy-attachment:cluster-AmazonEKSClusterPolicy",
         ]
     );
-    assert_eq!(server.calls().len(), 9, "{:?}", server.calls());
+    assert_eq!(server.calls().len(), 11, "{:?}", server.calls());
 }
 
 #[tokio::test]
@@ -82,13 +83,13 @@ async fn a_strangers_role_on_our_name_is_seen_and_not_looked_into() {
     let observation = observed(&server, "").await;
     let found = &observation.resources[&ResourceId::new("iam/role", "node")][0];
     assert!(matches!(found.ownership, Ownership::Foreign { .. }));
-    assert_eq!(server.calls(), ["GetRole"; 4]);
+    assert_eq!(server.calls(), ["GetRole"; 5]);
 }
 
 #[tokio::test]
 async fn roles_that_the_user_brings_are_never_asked_for() {
     let server = Server::start(|_| missing());
-    let roles: String = ["cluster_role", "node_role", "ebs_csi_role", "autoscaler_role"]
+    let roles: String = ["cluster_role", "node_role", "ebs_csi_role", "autoscaler_role", "client_role"]
         .map(|key| format!("{key} = \"arn:aws:iam::123456789012:role/own\"\n"))
         .concat();
     observed(&server, &format!("[eks.iam]\n{roles}")).await;
