@@ -50,6 +50,9 @@ pub struct Permissions {
     pub read: serde_json::Value,
     /// For making and changing, besides `read`.
     pub apply: serde_json::Value,
+    /// For a machine for clients, besides those two; [`None`] where none is wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<serde_json::Value>,
     /// For removing, besides `read`.
     pub destroy: serde_json::Value,
 }

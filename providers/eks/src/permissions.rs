@@ -17,7 +17,10 @@ use serde_json::{Value, json};
 
 use crate::iam::{iam_name_prefix, managed_policies};
 use crate::options::EksOptions;
-use actions::{Action, CHANGE, MAKE_ELSEWHERE, MAKE_IN_EC2, READ_WITHOUT_RESOURCES, REMOVE};
+use actions::{
+    Action, CHANGE, CHANGE_CLIENT, MAKE_CLIENT_ELSEWHERE, MAKE_CLIENT_IN_EC2, MAKE_ELSEWHERE, MAKE_IN_EC2,
+    READ_WITHOUT_RESOURCES, REMOVE,
+};
 use document::{Document, Statement};
 
 /// Who takes on the roles that are handed over: the control plane, nodes, and pods.
@@ -29,7 +32,12 @@ const LINKED_SERVICES: [&str; 3] = ["autoscaling.amazonaws.com", "eks-nodegroup.
 /// The policies for a specification, limited to what `calls` needs; each is named as in `ec2:CreateVpc`.
 pub(crate) fn permissions(spec: &ClusterSpec, options: &EksOptions, calls: &BTreeSet<String>) -> Permissions {
     let writer = Writer { spec, options, calls };
-    Permissions { read: writer.read(), apply: writer.apply(), destroy: writer.destroy() }
+    Permissions {
+        read: writer.read(),
+        apply: writer.apply(),
+        client: spec.client.as_ref().map(|_| writer.client()),
+        destroy: writer.destroy(),
+    }
 }
 
 /// Writes the policies.
@@ -66,7 +74,8 @@ impl Writer<'_> {
         document.add(Statement::new("ReadEverywhere", anywhere, vec!["*".to_owned()]));
         document.add(Statement::new("ReadNetworks", of_networks, vec![self.ec2("vpc/*")]));
         document.add(Statement::new("ReadCluster", of_cluster, self.own("eks")));
-        document.add(Statement::new("ReadRoles", of_roles, self.roles()));
+        // The role of a machine for clients is looked for also where every other one is brought: it may be there from before.
+        document.add(Statement::new("ReadRoles", of_roles, vec![self.own_in_iam("role")]));
         document.add(Statement::new("ReadProfiles", of_profiles, vec![self.own_in_iam("instance-profile")]));
         if self.calls.contains("ec2:RunInstances") {
             let (partition, region) = (self.partition(), &self.spec.location);
@@ -86,13 +95,7 @@ impl Writer<'_> {
     fn apply(&self) -> Value {
         let mut document = Document::default();
         document.add(self.statement("Make", &[MAKE_IN_EC2, MAKE_ELSEWHERE], Tagged::ByCall));
-        let names = self.needed(&[MAKE_IN_EC2]).map(|action| action.name.trim_start_matches("ec2:"));
-        let creations: Vec<&str> = names.collect();
-        if !creations.is_empty() {
-            let tag = Statement::new("TagWhatIsMade", vec!["ec2:CreateTags"], self.own("ec2"));
-            let tag = self.limited(tag, Tagged::ByCall);
-            document.add(tag.when("StringEquals", "ec2:CreateAction", json!(creations)));
-        }
+        document.add(self.tag_what_is_made(MAKE_IN_EC2));
         // A cluster cannot be named before it exists.
         let make = Statement::new("MakeCluster", vec!["eks:CreateCluster"], vec!["*".to_owned()]);
         document.add(self.limited(make, Tagged::ByCall));
@@ -103,7 +106,6 @@ impl Writer<'_> {
             let statement = Statement::new("TryLaunchTemplates", vec!["ec2:RunInstances"], resources);
             document.add(statement.when("ArnLike", "ec2:LaunchTemplate", json!(self.ec2("launch-template/*"))));
         }
-        self.apply_to_client_machine(&mut document);
         self.apply_to_roles(&mut document);
         self.tags_of_groups(&["autoscaling:CreateOrUpdateTags", "autoscaling:DeleteTags"], &mut document);
         if let Some(key) = &self.options.kms_key {
@@ -113,13 +115,22 @@ impl Writer<'_> {
         document.written()
     }
 
-    /// What the machine for clients is made from: images of AWS, and the network that the user brings, which has no tag of ours.
-    fn apply_to_client_machine(&self, document: &mut Document) {
-        if !self.calls.contains("ec2:RunInstances") {
-            return;
-        }
-        let (partition, region) = (self.partition(), &self.spec.location);
-        let images = vec![format!("arn:{partition}:ec2:{region}::image/*")];
+    /// Making tags what it makes, and nothing else.
+    fn tag_what_is_made(&self, makes: &'static [Action]) -> Statement {
+        let creations: Vec<&str> = self.needed(&[makes]).map(|action| action.name.trim_start_matches("ec2:")).collect();
+        let actions = if creations.is_empty() { Vec::new() } else { vec!["ec2:CreateTags"] };
+        let tag = self.limited(Statement::new("TagWhatIsMade", actions, self.own("ec2")), Tagged::ByCall);
+        tag.when("StringEquals", "ec2:CreateAction", json!(creations))
+    }
+
+    /// What the machine for clients needs: images of AWS, and the network that the user brings, which has no tag of ours.
+    fn client(&self) -> Value {
+        let mut document = Document::default();
+        document.add(self.statement("Make", &[MAKE_CLIENT_IN_EC2, MAKE_CLIENT_ELSEWHERE], Tagged::ByCall));
+        document.add(self.tag_what_is_made(MAKE_CLIENT_IN_EC2));
+        document.add(self.statement("Change", &[CHANGE_CLIENT], Tagged::Already));
+        // Only images have an owner, so nothing else is allowed by this; linters want all that an action is on in one statement.
+        let images = vec![self.ec2("*"), format!("arn:{}:ec2:{}::image/*", self.partition(), self.spec.location)];
         let of_aws = Statement::new("UseImages", vec!["ec2:RunInstances"], images);
         document.add(of_aws.when("StringEquals", "ec2:Owner", json!("amazon")));
         let network = &self.options.network;
@@ -127,6 +138,7 @@ impl Writer<'_> {
         document.add(Statement::new("UseSubnets", vec!["ec2:RunInstances"], subnets));
         let vpc = network.vpc.iter().map(|vpc| self.ec2(&format!("vpc/{vpc}"))).collect();
         document.add(Statement::new("UseNetwork", vec!["ec2:CreateSecurityGroup"], vpc));
+        document.written()
     }
 
     fn apply_to_roles(&self, document: &mut Document) {
@@ -184,8 +196,12 @@ impl Writer<'_> {
     /// characters, and an action is never on a resource of another service.
     fn statement(&self, sid: &'static str, actions: &[&'static [Action]], tagged: Tagged) -> Statement {
         let names: BTreeSet<&str> = self.needed(actions).map(|action| action.name).collect();
-        let services: BTreeSet<&str> = self.needed(actions).map(Action::service).collect();
-        let resources = services.into_iter().flat_map(|service| self.own(service)).collect();
+        let of_kinds: BTreeSet<(&str, &str)> = self.needed(actions).map(Action::concerns).collect();
+        let of_kind = |(service, kind): (&str, &str)| match service {
+            "iam" => vec![self.own_in_iam(kind)],
+            _ => self.own(service),
+        };
+        let resources = of_kinds.into_iter().flat_map(of_kind).collect();
         self.limited(Statement::new(sid, names.into_iter().collect(), resources), tagged)
     }
 
@@ -213,10 +229,6 @@ impl Writer<'_> {
                 eks(&format!("access-entry/{name}/*")),
                 eks(&format!("podidentityassociation/{name}/*")),
             ],
-            "iam" if self.calls.contains("iam:CreateInstanceProfile") => {
-                vec![self.own_in_iam("role"), self.own_in_iam("instance-profile")]
-            }
-            "iam" => vec![self.own_in_iam("role")],
             // In EC2 only tags do.
             _ => vec![self.ec2("*")],
         }

@@ -58,17 +58,24 @@ struct Document<'a> {
 }
 
 impl PolicyReport<'_> {
-    fn documents(&self) -> [Document<'_>; 3] {
-        let Permissions { read, apply, destroy } = self.permissions;
-        [
+    fn documents(&self) -> Vec<Document<'_>> {
+        let Permissions { read, apply, client, destroy } = self.permissions;
+        let of_client = client.iter().map(|content| Document {
+            name: "client",
+            purpose: "to make and change the machine for clients, besides both: up",
+            content,
+        });
+        let mut documents = vec![
             Document { name: "read", purpose: "to look: plan, status, drift, doctor", content: read },
             Document { name: "apply", purpose: "to make and change, besides `read`: up", content: apply },
-            Document {
-                name: "destroy",
-                purpose: "to remove, besides `read`: down, and an up that removes",
-                content: destroy,
-            },
-        ]
+        ];
+        documents.extend(of_client);
+        documents.push(Document {
+            name: "destroy",
+            purpose: "to remove, besides `read`: down, and an up that removes",
+            content: destroy,
+        });
+        documents
     }
 }
 

@@ -80,7 +80,7 @@ impl<'a> Builder<'a> {
             workers: workers?,
             trainees: trainees?,
             platform: platform?,
-            client: client?,
+            client,
             autoscaler: autoscaler?.into(),
             addons: addons?.into(),
             tags,

@@ -21,10 +21,10 @@ pub struct ClientMachine {
 }
 
 impl Builder<'_> {
-    /// The machine for clients; nothing when none is wanted.
-    pub(crate) fn client(&mut self, document: &ClientDocument) -> Option<Option<ClientMachine>> {
+    /// The machine for clients; [`None`] when none is wanted, also when it is wrong, which is reported.
+    pub(crate) fn client(&mut self, document: &ClientDocument) -> Option<ClientMachine> {
         if *document == ClientDocument::default() {
-            return Some(None);
+            return None;
         }
         let path = KeyPath::dotted("client");
         let parallel = self.count(&path.key("parallel"), document.parallel, 1, PARALLEL_MAX)?;
@@ -37,6 +37,6 @@ impl Builder<'_> {
             types,
         };
         let machine = self.machine(&path.key("machine"), &machine)?;
-        Some(Some(ClientMachine { parallel, machine }))
+        Some(ClientMachine { parallel, machine })
     }
 }

@@ -34,7 +34,7 @@ async fn observed(server: &Server) -> Observation {
     let options = EksOptions::from_spec(&spec).unwrap();
     let deployment = DEPLOYMENT.parse().unwrap();
     let context = ObserveContext { spec: &spec, options: &options, deployment: Some(&deployment) };
-    observe(&server.clients(), &context, &ScopeKinds::All).await
+    Box::pin(observe(&server.clients(), &context, &ScopeKinds::All)).await
 }
 
 fn machine() -> ResourceId {

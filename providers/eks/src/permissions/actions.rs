@@ -9,9 +9,14 @@ pub(super) struct Action {
 }
 
 impl Action {
-    /// The service, as policies write it.
-    pub(super) fn service(&self) -> &'static str {
-        self.name.split_once(':').map_or(self.name, |(service, _)| service)
+    /// The service, as policies write it, and for IAM the kind of resources.
+    pub(super) fn concerns(&self) -> (&'static str, &'static str) {
+        match self.name.split_once(':') {
+            Some(("iam", name)) if name.contains("InstanceProfile") => ("iam", "instance-profile"),
+            Some(("iam", _)) => ("iam", "role"),
+            Some((service, _)) => (service, ""),
+            None => (self.name, ""),
+        }
     }
 }
 
@@ -26,10 +31,8 @@ pub(super) const MAKE_IN_EC2: &[Action] = &[
     of("ec2:CreateLaunchTemplate"),
     of("ec2:CreateNatGateway"),
     of("ec2:CreateRouteTable"),
-    of("ec2:CreateSecurityGroup"),
     of("ec2:CreateSubnet"),
     of("ec2:CreateVpc"),
-    of("ec2:RunInstances"),
 ];
 
 /// What makes something else but a cluster and a role, and the tags with which it is made.
@@ -39,8 +42,6 @@ pub(super) const MAKE_ELSEWHERE: &[Action] = &[
     of("eks:CreateNodegroup"),
     of("eks:CreatePodIdentityAssociation"),
     also("eks:TagResource", "eks:CreateCluster"),
-    of("iam:CreateInstanceProfile"),
-    also("iam:TagInstanceProfile", "iam:CreateInstanceProfile"),
     also("iam:TagRole", "iam:CreateRole"),
 ];
 
@@ -52,19 +53,13 @@ pub(super) const CHANGE: &[Action] = &[
     of("ec2:CreateNatGateway"),
     of("ec2:CreateRoute"),
     of("ec2:CreateRouteTable"),
-    of("ec2:CreateSecurityGroup"),
     of("ec2:CreateSubnet"),
     also("ec2:CreateTags", "ec2:CreateLaunchTemplate"),
     also("ec2:DeleteNatGateway", "ec2:CreateNatGateway"),
-    also("ec2:ModifyInstanceAttribute", "ec2:RunInstances"),
-    also("ec2:ModifyInstanceMetadataOptions", "ec2:RunInstances"),
     also("ec2:ModifySubnetAttribute", "ec2:CreateSubnet"),
     also("ec2:ModifyVpcAttribute", "ec2:CreateVpc"),
     also("ec2:ReplaceRoute", "ec2:CreateRoute"),
     also("ec2:ReplaceRouteTableAssociation", "ec2:AssociateRouteTable"),
-    also("ec2:RevokeSecurityGroupIngress", "ec2:CreateSecurityGroup"),
-    of("ec2:RunInstances"),
-    also("ec2:TerminateInstances", "ec2:RunInstances"),
     also("eks:AssociateAccessPolicy", "eks:CreateAccessEntry"),
     of("eks:AssociateEncryptionConfig"),
     also("eks:DeleteAddon", "eks:CreateAddon"),
@@ -77,11 +72,29 @@ pub(super) const CHANGE: &[Action] = &[
     also("eks:UpdateNodegroupConfig", "eks:CreateNodegroup"),
     also("eks:UpdateNodegroupVersion", "eks:CreateNodegroup"),
     also("eks:UpdatePodIdentityAssociation", "eks:CreatePodIdentityAssociation"),
-    of("iam:AddRoleToInstanceProfile"),
     of("iam:PutRolePolicy"),
-    also("iam:TagInstanceProfile", "iam:CreateInstanceProfile"),
     also("iam:TagRole", "iam:CreateRole"),
     also("iam:UpdateAssumeRolePolicy", "iam:CreateRole"),
+];
+
+/// What makes the machine for clients, in EC2.
+pub(super) const MAKE_CLIENT_IN_EC2: &[Action] = &[of("ec2:CreateSecurityGroup"), of("ec2:RunInstances")];
+
+/// What makes its profile.
+pub(super) const MAKE_CLIENT_ELSEWHERE: &[Action] =
+    &[of("iam:CreateInstanceProfile"), also("iam:TagInstanceProfile", "iam:CreateInstanceProfile")];
+
+/// What it is made with, and what changes it or removes one that failed.
+pub(super) const CHANGE_CLIENT: &[Action] = &[
+    of("ec2:CreateSecurityGroup"),
+    also("ec2:CreateTags", "ec2:RunInstances"),
+    also("ec2:ModifyInstanceAttribute", "ec2:RunInstances"),
+    also("ec2:ModifyInstanceMetadataOptions", "ec2:RunInstances"),
+    also("ec2:RevokeSecurityGroupIngress", "ec2:CreateSecurityGroup"),
+    of("ec2:RunInstances"),
+    also("ec2:TerminateInstances", "ec2:RunInstances"),
+    of("iam:AddRoleToInstanceProfile"),
+    also("iam:TagInstanceProfile", "iam:CreateInstanceProfile"),
 ];
 
 /// What removes something, and takes the protection from what is to be removed.

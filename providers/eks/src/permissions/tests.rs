@@ -27,7 +27,7 @@ fn actions(document: &Value) -> BTreeSet<String> {
 
 #[test]
 fn what_no_rehearsal_has_called_is_not_allowed() {
-    let Permissions { read, apply, destroy } = documents("", &["ec2:CreateVpc", "ec2:DescribeVpcs"]);
+    let Permissions { read, apply, destroy, .. } = documents("", &["ec2:CreateVpc", "ec2:DescribeVpcs"]);
     assert_eq!(actions(&read), ["ec2:DescribeVpcs"].map(str::to_owned).into());
     let made = ["ec2:CreateTags", "ec2:CreateVpc", "ec2:ModifyVpcAttribute"];
     let always = ["eks:CreateCluster", "iam:CreateServiceLinkedRole"];
@@ -60,7 +60,7 @@ fn a_boundary_binds_every_role_that_is_made() {
 
 #[test]
 fn only_whoever_changes_something_writes_the_journal() {
-    let Permissions { read, apply, destroy } = documents("journal = \"s3://bucket/some/prefix\"\n", &[]);
+    let Permissions { read, apply, destroy, .. } = documents("journal = \"s3://bucket/some/prefix\"\n", &[]);
     let objects = serde_json::json!(["arn:aws:s3:::bucket/some/prefix/*"]);
     assert_eq!(statement(&read, "ReadJournal").unwrap()["Resource"], objects);
     assert_eq!(statement(&read, "FindJournal").unwrap()["Resource"], serde_json::json!(["arn:aws:s3:::bucket"]));
