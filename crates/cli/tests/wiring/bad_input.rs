@@ -26,6 +26,7 @@ fn file(more: &str) -> Sandbox {
 }
 
 const UP: &[&str] = &["up", "--yes"];
+const ON_EKS: &[&str] = &["up", "--yes", "--provider", "eks", "--region", "us-east-1"];
 
 refused!(nothing_said_at_all, Sandbox::new(), UP);
 refused!(syntax_of_the_file, Sandbox::with_file("name = \"demo\nregion = \"here\"\n"), UP);
@@ -158,6 +159,15 @@ refused!(
 );
 refused!(a_client_of_a_cluster_nowhere, Sandbox::new(), &["client"]);
 refused!(a_client_of_an_unknown_platform, file(""), &["client"]);
+refused!(a_machine_and_a_merge, file(""), &["client", "--machine", "--merge", "howso.yml"]);
+refused!(a_client_machine_for_nobody, file("[client]\nparallel = 0\n"), UP);
+refused!(a_client_machine_that_does_not_say_for_how_many, file("[client.machine]\ncpu = 8\n"), UP);
+refused!(a_client_machine_beyond_any_machine, file("[client]\nparallel = 900\n"), ON_EKS);
+refused!(
+    a_client_machine_of_a_type_that_is_none,
+    file("[client]\nparallel = 8\nmachine = { types = [\"m6i.4xlrge\"] }\n"),
+    ON_EKS
+);
 
 /// A configuration of a client.
 fn configuration(text: &str) -> Sandbox {
