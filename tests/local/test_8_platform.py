@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import bcrypt
 import docker
 import pytest
 from cluster import nodes, wait_for
@@ -291,6 +292,54 @@ def test_a_bucket_takes_the_place_of_minio_and_its_keys_are_seen_nowhere(cli: Wa
     for canary in keys.values():
         assert canary not in cli.printed + told
         assert not [path for path, content in files.items() if canary.encode() in content]
+
+
+@pytest.fixture
+def registry(cli: Watched, tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Docker's registry behind TLS and a password, as the vendor's is behind a licence, with our charts in it; where, and what trusts it."""
+    (tmp_path / "htpasswd").write_bytes(b"me@example.com:" + bcrypt.hashpw(LICENSE.encode(), bcrypt.gensalt(5)) + b"\n")
+    key = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=registry", "-addext", "subjectAltName=IP:127.0.0.1")
+    docker.output("openssl", *key, "-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem"))
+    settings = {"HTTP_TLS_CERTIFICATE": "cert.pem", "HTTP_TLS_KEY": "key.pem", "AUTH_HTPASSWD_PATH": "htpasswd"}
+    environment = [f"REGISTRY_{name}=/given/{file}" for name, file in settings.items()] + ["REGISTRY_AUTH_HTPASSWD_REALM=charts"]
+    run = ("run", "--detach", "--publish", "127.0.0.1::5000", "--volume", f"{tmp_path}:/given:ro", *(word for each in environment for word in ("--env", each)))
+    container = docker.output("docker", *run, cli.images.get("REGISTRY_IMAGE", "registry:2")).strip()
+    try:
+        address = docker.output("docker", "port", container, "5000/tcp").split()[0]
+        trust = {"SSL_CERT_FILE": str(tmp_path / "cert.pem")}
+        environment = {**cli.environment(), **trust}
+        login = ("--registry-config", str(tmp_path / "login.json"))
+        wait_for("the registry", lambda: docker.output(cli.images["HELM"], "registry", "login", address, "--username", "me@example.com", "--password", LICENSE, *login, env=environment, check=False) is not None and (tmp_path / "login.json").exists(), 30)
+        for chart in sorted(CHARTS.glob("*/Chart.yaml")):
+            docker.output(cli.images["HELM"], "package", str(chart.parent), "--destination", str(tmp_path), env=environment)
+        for package in sorted(tmp_path.glob("*.tgz")):
+            docker.output(cli.images["HELM"], "push", str(package), f"oci://{address}/charts", *login, env=environment)
+        yield f"oci://{address}/charts", trust
+    finally:
+        docker.output("docker", "rm", "--force", "--volumes", container)
+
+
+def test_charts_come_from_a_registry_that_knows_the_licence(cli: Watched, registry: tuple[str, dict[str, str]]) -> None:
+    source, trust = registry
+
+    def up(*more: str, **licence: str) -> Result:
+        return cli.run("platform", "up", "--yes", "--set", f"platform.charts={source}", *more, env={**MISLEADING, **trust, **licence}, timeout=300)
+
+    platform(cli, "up").expect(0)
+    before = revisions(cli)
+    missing = up("--set", "platform.versions.redis=9.9.9", "--set", "engine.step_deadline_max=30s").expect(2)
+    assert "platform-redis" in missing.stderr and "platform.versions" in missing.stderr and "9.9.9" in missing.stderr, missing
+    assert revisions(cli)["platform-redis"] == before["platform-redis"]
+    refused = up(HOWSO_LICENSE_ID="a-canary-that-nobody-knows").expect(5)
+    assert "the registry knows its customers by their licence" in refused.stderr and "canary" not in refused.stderr, refused
+    up().expect(0)
+    assert {status for _, status in revisions(cli).values()} == {"deployed"}
+    again = up().expect(0)
+    assert "nothing was changed" in again.stderr, again
+    assert {each["chart"] for each in json.loads(helm(cli, "list", "--output", "json"))} == {"howso-platform-0.0.1", "minio-0.0.1", "nats-0.0.1", "postgresql-0.0.1", "redis-0.0.1"}
+    assert LICENSE not in cli.printed
+    kept = [path for path in cli.home.rglob("*") if path.is_file() and (LICENSE.encode() in path.read_bytes() or base64.b64encode(f"me@example.com:{LICENSE}".encode()) in path.read_bytes())]
+    assert kept == [], "the login is for as long as Helm works"
 
 
 def test_a_cluster_of_somebody_else_is_left_alone(cli: Watched) -> None:
