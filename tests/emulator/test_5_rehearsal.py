@@ -171,12 +171,13 @@ def test_the_list_of_faults_is_complete(rehearse) -> None:
     assert [fault["name"] for fault in json.loads(catalogue)["faults"]] == FAULTS
 
 
-CLIENT = ("--set", "client.parallel=8")
+# What a cluster has only when it is asked for.
+MORE = ("--set", "client.parallel=8", "--set", "worker_image=registry.example.com/worker:1")
 # What is rehearsed, and more than how many calls change something: making, removing, changing to a newer Kubernetes, and giving up the
 # machine for clients.
 COMMANDS = {
-    "up": (["up", *CLIENT], 69),
-    "down": (["down", *CLIENT], 40),
+    "up": (["up", *MORE], 70),
+    "down": (["down", *MORE], 40),
     "without-client": (["up", "--from", "client.parallel=8"], 10),
     "upgrade": (["up", "--from", "kubernetes.version=1.32", "--set", "kubernetes.version=1.33"], 5),
 }
@@ -211,7 +212,7 @@ def test_whatever_fails_later_is_made_again(rehearse) -> None:
 @pytest.mark.parametrize("fault", ["unavailable", "throttled", "answer-lost", "expired", "dies-before", *OF_READS])
 @pytest.mark.parametrize("command", ["up", "down"])
 def test_a_fault_at_reads_of_every_operation(rehearse, command: str, fault: str) -> None:
-    table(rehearse(command, "--profile", "small", *CLIENT, "--fault", f"{fault}@every-kind-of-read", "--output", "json").stdout)
+    table(rehearse(command, "--profile", "small", *MORE, "--fault", f"{fault}@every-kind-of-read", "--output", "json").stdout)
 
 
 @pytest.mark.parametrize("fault", OF_READS)
@@ -250,5 +251,5 @@ def test_pairs_of_faults_at_any_two_calls(rehearse, command: str) -> None:
 
 @pytest.mark.parametrize(("command", "profile"), [("up", "small"), ("down", "large")])
 def test_random_faults_of_500_seeds(rehearse, command: str, profile: str) -> None:
-    told = table(rehearse(command, "--profile", profile, *CLIENT, "--runs", "250", "--output", "json").stdout)
+    told = table(rehearse(command, "--profile", profile, *MORE, "--runs", "250", "--output", "json").stdout)
     assert told["runs"] == 250

@@ -114,6 +114,31 @@ def test_a_pod_that_nobody_would_make_again_keeps_its_worker(cli: Cli, before: d
     assert docker.inventory() == before
 
 
+def loaders(cli: Cli) -> list[str]:
+    """The nodes on which the image of trainees is there, because something of it runs."""
+    pods = json.loads(cli.kubectl("--namespace", "kube-system", "get", "pods", "--selector", "app=howso-image-loader", "--output", "json"))["items"]
+    return sorted(pod["spec"]["nodeName"] for pod in pods if pod["status"]["phase"] == "Running")
+
+
+def test_every_new_worker_fetches_the_image_of_trainees(cli: Cli, before: docker.Inventory) -> None:
+    image = f"worker_image={cli.images.get('BUSYBOX_IMAGE', 'busybox:1.36')}"
+    cli.up(*SETTINGS, image).expect(0)
+    wait_for("the image on the worker", lambda: loaders(cli) == nodes(cli).workers, 60)
+    more = (*SETTINGS[:1], "workers.default.local=2", *SETTINGS[2:])
+    cli.up(*more, image).expect(0)
+    found = nodes(cli)
+    assert len(found.workers) == 2
+    wait_for("the image on both workers", lambda: loaders(cli) == found.workers, 60)
+    # It stands in the way of nothing: a worker with nothing else on it goes, and so does the cluster.
+    cli.up(*SETTINGS, image).expect(0)
+    wait_for("one worker", lambda: loaders(cli) == nodes(cli).workers, 60)
+    cli.up(*SETTINGS).expect(0)
+    assert "howso-image-loader" not in cli.kubectl("--namespace", "kube-system", "get", "daemonsets", "--output", "name")
+    cli.up(*SETTINGS, image).expect(0)
+    cli.run(*cli.down_arguments(), timeout=300).expect(0)
+    assert docker.inventory() == before
+
+
 def canaries(cli: Cli) -> str:
     return cli.kubectl("--namespace", "howso", "get", "pods", "--output", "name")
 

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 
 use crate::error::ProviderError;
 use crate::observation::Ownership;
-use crate::spec::Taint;
+use crate::spec::{ImageName, Taint};
 use crate::value::Value;
 
 /// The kind of the resource that stands for what lives in a cluster. It is deleted before everything else: load balancers and
@@ -68,6 +68,8 @@ pub struct Inside {
     pub storage_class: Option<StorageClass>,
     /// The cluster autoscaler to run; [`None`] where the platform brings one, or none is wanted.
     pub autoscaler: Option<Autoscaler>,
+    /// The image of trainees, which worker nodes fetch as soon as they are there; [`None`] where the first trainee does.
+    pub worker_image: Option<ImageName>,
     /// Whether measured use of nodes and pods must be available.
     pub metrics: bool,
     /// The pools whose nodes must be as wanted.

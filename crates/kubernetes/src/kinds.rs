@@ -10,6 +10,7 @@ pub const CHECK: &str = "kubernetes/check";
 
 pub(crate) const CLUSTER_ROLE: &str = "kubernetes/cluster-role";
 pub(crate) const CLUSTER_ROLE_BINDING: &str = "kubernetes/cluster-role-binding";
+pub(crate) const DAEMON_SET: &str = "kubernetes/daemon-set";
 pub(crate) const DEPLOYMENT: &str = "kubernetes/deployment";
 pub(crate) const NAMESPACE: &str = "kubernetes/namespace";
 pub(crate) const POD_DISRUPTION_BUDGET: &str = "kubernetes/pod-disruption-budget";
@@ -65,7 +66,7 @@ macro_rules! fields {
 }
 
 /// The table. What cannot change on a living object (the API reference says so of each) is replaced.
-static KINDS: [Kind; 12] = [
+static KINDS: [Kind; 13] = [
     Kind {
         removal: Removal::Call,
         create: Latency::new(5.0, 0.8),
@@ -103,6 +104,7 @@ static KINDS: [Kind; 12] = [
         fields! { "roleRef": FieldRule::Replace, "subjects": BY_APPLY },
     ),
     object(ROLE_BINDING, "role binding", fields! { "roleRef": FieldRule::Replace, "subjects": BY_APPLY }),
+    object(DAEMON_SET, "daemon set", fields! { "spec": BY_APPLY }),
     object(DEPLOYMENT, "deployment", fields! { "spec": BY_APPLY }),
     object(POD_DISRUPTION_BUDGET, "pod disruption budget", fields! { "spec": BY_APPLY }),
     Kind {

@@ -20,7 +20,7 @@ pub(crate) struct ObjectKind {
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
 
 /// Every kind of object that is made here.
-pub(crate) const OBJECT_KINDS: [ObjectKind; 10] = [
+pub(crate) const OBJECT_KINDS: [ObjectKind; 11] = [
     object_kind(kinds::NAMESPACE, "v1", "Namespace", "namespaces"),
     object_kind(kinds::STORAGE_CLASS, "storage.k8s.io/v1", "StorageClass", "storageclasses"),
     object_kind(kinds::PRIORITY_CLASS, "scheduling.k8s.io/v1", "PriorityClass", "priorityclasses"),
@@ -29,6 +29,7 @@ pub(crate) const OBJECT_KINDS: [ObjectKind; 10] = [
     object_kind(kinds::ROLE, RBAC, "Role", "roles"),
     object_kind(kinds::CLUSTER_ROLE_BINDING, RBAC, "ClusterRoleBinding", "clusterrolebindings"),
     object_kind(kinds::ROLE_BINDING, RBAC, "RoleBinding", "rolebindings"),
+    object_kind(kinds::DAEMON_SET, "apps/v1", "DaemonSet", "daemonsets"),
     object_kind(kinds::DEPLOYMENT, "apps/v1", "Deployment", "deployments"),
     object_kind(kinds::POD_DISRUPTION_BUDGET, "policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
 ];

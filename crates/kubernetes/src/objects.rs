@@ -1,12 +1,13 @@
 //! The objects that a cluster needs.
 
 pub(crate) mod autoscaler;
+mod image_loader;
 
 use howso_infra_core::Resource;
 use howso_infra_core::inside::{Inside, StorageClass};
 use serde_json::json;
 
-use crate::kinds::{NAMESPACE, PRIORITY_CLASS, STORAGE_CLASS};
+use crate::kinds::{DAEMON_SET, NAMESPACE, PRIORITY_CLASS, STORAGE_CLASS};
 use crate::manifest::{Name, resource};
 use crate::object::ObjectKind;
 
@@ -28,6 +29,7 @@ pub(crate) fn build(inside: &Inside) -> Vec<Resource> {
     objects.extend(priority_classes());
     objects.extend(inside.storage_class.as_ref().map(storage_class));
     objects.extend(inside.autoscaler.iter().flat_map(autoscaler::build));
+    objects.extend(image_loader::build(inside));
     objects
 }
 
@@ -37,6 +39,7 @@ pub(crate) fn known_names() -> Vec<(&'static str, Option<&'static str>, &'static
         (NAMESPACE, None, PLATFORM_NAMESPACE),
         (PRIORITY_CLASS, None, CORE_PRIORITY),
         (PRIORITY_CLASS, None, TRAINEE_PRIORITY),
+        (DAEMON_SET, Some(SYSTEM_NAMESPACE), image_loader::NAME),
     ];
     names.extend(autoscaler::NAMES.map(|(kind, namespace)| (kind, namespace, autoscaler::NAME)));
     names

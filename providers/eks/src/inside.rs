@@ -25,6 +25,7 @@ pub(crate) fn inside(spec: &ClusterSpec, options: &EksOptions, facts: &Facts) ->
         // Without the driver nobody would make the volumes of the class.
         storage_class: (spec.addons.is_on() && options.addons.ebs_csi_driver).then(storage_class),
         autoscaler: spec.autoscaler.is_on().then(|| autoscaler(spec, options, &known)),
+        worker_image: spec.worker_image.clone(),
         metrics: spec.addons.is_on() && options.addons.metrics_server,
         pools: graph
             .iter()

@@ -30,6 +30,7 @@ pub(crate) fn inside(spec: &ClusterSpec, facts: &Facts) -> Inside {
     Inside {
         storage_class: None,
         autoscaler: None,
+        worker_image: spec.worker_image.clone(),
         metrics: true,
         pools: [pool(CORE_POOL, PoolRole::Core, spec.core.nodes)].into_iter().chain(workers).collect(),
     }

@@ -58,6 +58,8 @@ impl<'a> Builder<'a> {
         let nat = self.required(&at("network.nat"), document.network.nat);
         let core = self.core_pool(&document.core);
         let workers = self.worker_pools(&document.workers);
+        let worker_image =
+            document.worker_image.as_deref().and_then(|text| self.accept(&at("worker_image"), text.parse()));
         let trainees = self.trainees(&document.trainees);
         let platform = self.platform(&document.platform);
         let client = self.client(&document.client);
@@ -78,6 +80,7 @@ impl<'a> Builder<'a> {
             network: NetworkSpec { nat: nat? },
             core: core?,
             workers: workers?,
+            worker_image,
             trainees: trainees?,
             platform: platform?,
             client,

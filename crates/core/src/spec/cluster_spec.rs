@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::sizing::Trainees;
 use crate::spec::{
-    ApiAccess, Architecture, ClientMachine, ClusterName, Cpu, EngineSettings, Gibibytes, JournalLocation,
+    ApiAccess, Architecture, ClientMachine, ClusterName, Cpu, EngineSettings, Gibibytes, ImageName, JournalLocation,
     KubernetesVersion, LabelKey, LabelValue, Location, Memory, PlatformSpec, PoolName, ProviderName, ProviderOptions,
     TagKey, Taint, ZoneCount,
 };
@@ -39,6 +39,9 @@ pub struct ClusterSpec {
     pub core: CorePool,
     /// The pools of the trainees; at least one.
     pub workers: BTreeMap<PoolName, WorkerPool>,
+    /// The image of trainees, which worker nodes fetch as soon as they are there; [`None`] where nobody says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker_image: Option<ImageName>,
     /// How many trainees run at the same time at most, largest first; empty when nobody said.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trainees: Vec<Trainees>,

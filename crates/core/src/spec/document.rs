@@ -52,6 +52,10 @@ pub struct SpecDocument {
     /// The pools of the trainees, by name: a lower-case letter, then up to 11 lower-case letters and digits. The pool
     /// `"default"` is called `"worker"` on the platform.
     pub workers: BTreeMap<String, WorkerDocument>,
+    /// The image that trainees run, for example `"registry.example.com/howso/worker:1.2"`. With it, every new worker node fetches it at
+    /// once, and not only when the first trainee is there. Without it: the platform's own way.
+    #[schemars(regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9._:@/-]*[a-zA-Z0-9]$"))]
+    pub worker_image: Option<String>,
     /// How many trainees run at the same time at most, by their size: a name of the platform such as `"x-large"`, or one of your own. A
     /// plan proves that they have room on the worker nodes.
     pub trainees: BTreeMap<String, TraineeDocument>,

@@ -49,7 +49,7 @@ pub use errors::{Invalid, SpecError, SpecErrorKind, SpecErrors, SpecWarning, Spe
 pub use journal_location::{JournalLocation, JournalScheme};
 pub use labels::{CORE_LABEL, LabelKey, LabelValue, Taint, TaintEffect, WORKER_TAINT};
 pub use layers::Layers;
-pub use names::{ClusterName, Location, PoolName, ProviderName, TagKey};
+pub use names::{ClusterName, ImageName, Location, PoolName, ProviderName, TagKey};
 pub use origin::{KeyPath, Layer, Origin, Segment, Span};
 pub use platform::{
     BucketName, ChartSource, ChartVersion, DnsName, Endpoint, ObjectStore, PlatformSpec, Release, Scheme,

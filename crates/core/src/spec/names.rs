@@ -57,6 +57,11 @@ checked_string! {
 }
 
 checked_string! {
+    /// A container image with its registry, and its tag or digest, as far as its letters go: what is there, only a node finds out.
+    ImageName, check_image_name
+}
+
+checked_string! {
     /// The key of a tag on everything that is created.
     TagKey, check_tag_key
 }
@@ -95,6 +100,21 @@ fn check_provider_name(text: &str) -> Result<(), Invalid> {
     } else {
         Err(Invalid::new(format!("`{text}` is not the name of a provider"), "a name such as \"eks\", in lower case"))
     }
+}
+
+fn check_image_name(text: &str) -> Result<(), Invalid> {
+    let is_edge = |edge: Option<char>| edge.is_some_and(|edge| edge.is_ascii_alphanumeric());
+    let fits = text.len() <= 255
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._:@/-".contains(c))
+        && is_edge(text.chars().next())
+        && is_edge(text.chars().next_back());
+    if fits {
+        return Ok(());
+    }
+    Err(Invalid::new(
+        format!("`{}` is not the name of an image", text.escape_debug()),
+        "registry, name and tag, for example \"registry.example.com/howso/worker:1.2\"",
+    ))
 }
 
 fn check_location(text: &str) -> Result<(), Invalid> {

@@ -32,6 +32,7 @@ fn inside() -> Inside {
             environment: BTreeMap::from([("AWS_REGION".to_owned(), "us-east-1".to_owned())]),
             service_account_annotations: BTreeMap::new(),
         }),
+        worker_image: Some("registry.example.com/howso/worker:1.2".parse().unwrap()),
         metrics: true,
         pools: vec![pool("core", PoolRole::Core, 3, 3), pool("worker", PoolRole::Worker, 0, 20)],
     }

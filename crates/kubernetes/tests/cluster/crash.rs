@@ -24,7 +24,7 @@ async fn clean(lab: &Lab) {
 async fn up_converges_after_death_at_every_request() {
     let lab = Lab::healthy().await;
     let (expected, mutations) = calm(&lab).await;
-    assert_eq!(mutations, 11, "one request an object");
+    assert_eq!(mutations, 12, "one request an object");
     for number in 0..mutations {
         for fault in [Fault::DieBefore, Fault::DieAfter] {
             clean(&lab).await;

@@ -70,7 +70,7 @@ async fn a_list_whose_continuation_expired_is_read_again() {
 async fn a_plan_outlives_a_broken_look_at_a_check() {
     let lab = Lab::healthy().await;
     lab.succeed(UP).await;
-    lab.proxy.arm(When::Matching("GET /apis/apps/v1/namespaces/kube-system/daemonsets", 1), Fault::Lose);
+    lab.proxy.arm(When::Matching("GET /apis/apps/v1/namespaces/kube-system/daemonsets?", 1), Fault::Lose);
     let plan = lab.session().await.prepare(UP).await.unwrap().plan;
     assert!(plan.is_empty(), "{plan:#?}");
     assert_eq!(lab.proxy.faults(), 1);

@@ -42,6 +42,8 @@ const CASES: &[(&str, &str, SpecErrorKind, &str)] = &[
         "3 to 63 lower-case letters",
     ),
     ("[platform.values]\nredis = 3", "platform.values.redis", WrongType, "\"3\""),
+    ("worker_image = \"my image\"", "worker_image", InvalidValue, "example"),
+    ("worker_image = \"-x\"", "worker_image", InvalidValue, "example"),
     ("[client]\nparallel = 0", "client.parallel", InvalidValue, "from 1 to 1000"),
     ("[client]\nparalel = 8", "client.paralel", UnknownKey, "did you mean `parallel`?"),
     ("[client]\nmachine = { cpu = 8 }", "client.parallel", Missing, "HOWSO_INFRA_CLIENT__PARALLEL"),

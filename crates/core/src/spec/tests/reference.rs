@@ -16,6 +16,7 @@ zones = 3
 deletion_protection = true
 journal = "s3://my-journals/howso"
 addons = true
+worker_image = "registry.example.com/howso/worker:1.2"
 
 [kubernetes]
 version = "1.34"

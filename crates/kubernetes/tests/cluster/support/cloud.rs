@@ -72,6 +72,7 @@ impl Cloud {
                 environment: [("AWS_REGION".to_owned(), "us-east-1".to_owned())].into(),
                 service_account_annotations: [("example.com/role".to_owned(), "autoscaler".to_owned())].into(),
             }),
+            worker_image: Some("registry.example.com/howso/worker:1.2".parse().expect("an image")),
             metrics: true,
             pools: vec![pool("core", PoolRole::Core, 2, 2), pool("worker", PoolRole::Worker, 0, 20)],
         };

@@ -69,6 +69,7 @@ pub(crate) fn keep_available(admin: &Admin) -> tokio::task::JoinHandle<()> {
 pub(crate) async fn reset(admin: &Admin) {
     for (collection, names) in [
         ("/apis/scheduling.k8s.io/v1/priorityclasses", &["howso-core", "howso-trainee"][..]),
+        ("/apis/apps/v1/namespaces/kube-system/daemonsets", &["howso-image-loader"]),
         ("/apis/rbac.authorization.k8s.io/v1/clusterroles", &["cluster-autoscaler", "stranger"]),
         ("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", &["cluster-autoscaler"]),
         ("/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/roles", &["cluster-autoscaler"]),
