@@ -145,6 +145,31 @@ def notice(cli: Cli) -> None:
     file.unlink()
 
 
+def test_what_is_safe_to_cure_is_cured_and_nothing_else(cli: Cli, before: docker.Inventory) -> None:
+    cli.up(*SETTINGS).expect(0)
+    made = docker.inventory()
+    cli.kubectl("label", "namespace", "howso", "pod-security.kubernetes.io/enforce=privileged", "--overwrite")
+    cli.kubectl("delete", "priorityclass", "howso-core")
+    file = cli.home / "howso.yml"
+    file.write_text("# mine\nhowso:\n  options: {create_max_wait_time: 20}\n")
+    # Another worker is no matter of safety, and together with it nothing is done to the cluster.
+    more = cli.run("doctor", "--fix", *cli.spec(*SETTINGS[:1], "workers.default.local=2", *SETTINGS[2:]))
+    assert "would change more than what is fixed without a question" in more.stderr and docker.inventory() == made, more
+    assert "privileged" in cli.kubectl("get", "namespace", "howso", "--output", "yaml")
+    fixed = cli.run("doctor", "--fix", *cli.spec(*SETTINGS)).expect(0)
+    assert "fixes kubernetes/namespace:howso" in fixed.stderr and "fixes kubernetes/priority-class:howso-core" in fixed.stderr, fixed
+    assert file.read_text().startswith("# mine\n") and "create_max_wait_time: 20" not in file.read_text()
+    assert doctor(cli) == (0, {}) and docker.inventory() == made
+    assert "fixes" not in cli.run("doctor", "--fix", *cli.spec(*SETTINGS)).expect(0).stderr
+    # What somebody else would have to do is not waited for.
+    worker = nodes(cli).workers[0]
+    cli.kubectl("taint", "node", worker, f"{TAINT}-")
+    left = cli.run("doctor", "--fix", *cli.spec(*SETTINGS), timeout=120).expect(1)
+    assert "cluster: worker nodes" in left.stdout and "fixes" not in left.stderr, left
+    cli.run(*cli.down_arguments(), "--force-workloads", timeout=300).expect(0)
+    assert docker.inventory() == before
+
+
 def test_what_is_planted_is_found_alone(cli: Cli, before: docker.Inventory) -> None:
     cli.up(*SETTINGS).expect(0)
     found = nodes(cli)

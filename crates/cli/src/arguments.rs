@@ -375,6 +375,12 @@ pub(crate) struct KubeconfigArguments {
 /// `doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArguments {
+    /// First cure what is safe to cure
+    ///
+    /// Objects inside the cluster that are ours and missing or changed, tags, and clients that give up too soon. What makes, stops,
+    /// replaces or costs anything is left to `howso-infra up`.
+    #[arg(long)]
+    pub(crate) fix: bool,
     /// Which cluster.
     #[command(flatten)]
     pub(crate) spec: SpecArguments,
@@ -512,9 +518,9 @@ pub(crate) struct SizeArguments {
     /// The processors: `x86_64` or `arm64`
     #[arg(long, value_name = "ARCHITECTURE", default_value = "x86_64", value_hint = ValueHint::Other)]
     pub(crate) architecture: String,
-    /// How many hours of a month all of them run
-    #[arg(long, value_name = "HOURS", default_value_t = 160, value_parser = clap::value_parser!(u64).range(0..=730))]
-    pub(crate) busy_hours: u64,
+    /// How many hours of a month all of them run [default: `cost.busy_hours`, which is 160]
+    #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u64).range(0..=730))]
+    pub(crate) busy_hours: Option<u64>,
     /// Also advise a machine for a client that drives so many trainees at the same time
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1000), conflicts_with = "compare")]
     pub(crate) client_parallel: Option<u32>,

@@ -19,6 +19,7 @@ use crate::operation::{Operation, Progress, Submitted, Ticket};
 use crate::plan::Plan;
 use crate::resource::ResourceId;
 use crate::sizing::Machines;
+use crate::sizing::advice::HOURS_PER_MONTH;
 use crate::spec::{ClusterSpec, SpecErrors};
 use crate::value::Attributes;
 
@@ -172,6 +173,15 @@ pub struct Cost {
     pub maximum_millidollars_per_hour: u64,
     /// Where and when the prices held, and what they leave out.
     pub basis: String,
+}
+
+impl Cost {
+    /// What a month costs in which every worker pool is at its maximum for so many hours, and at its minimum in the others; in
+    /// thousandths of a US dollar.
+    pub fn month_millidollars(&self, busy_hours: u32) -> u64 {
+        let more = self.maximum_millidollars_per_hour.saturating_sub(self.idle_millidollars_per_hour);
+        self.idle_millidollars_per_hour * HOURS_PER_MONTH + more * u64::from(busy_hours)
+    }
 }
 
 /// One API through which resources are read and changed.

@@ -7,7 +7,7 @@ mod cost;
 mod machines;
 mod names;
 
-pub(crate) use choice::{candidates, choose};
+pub(crate) use choice::{Wish, candidates, choose};
 pub(crate) use cost::cost;
 use howso_infra_core::sizing::catalogue::EKS;
 pub(crate) use machines::machines;

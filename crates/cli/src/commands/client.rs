@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use howso_infra::core::sizing::Platform;
 use howso_infra::core::spec::ClusterSpec;
 use howso_infra::core::{Finding, Severity};
@@ -52,11 +52,7 @@ pub(super) fn findings(context: &Context<'_>, spec: &ClusterSpec) -> Vec<Finding
             Err(_) => unreadable(WAIT_VARIABLE, "it is not a number of seconds", cure),
         }];
     }
-    let home = context.machine.home().map(|home| home.join(".howso")).ok();
-    let directories = [Some(context.machine.directory.clone()), home];
-    let paths = directories.into_iter().flatten().flat_map(|directory| FILE_NAMES.map(|name| directory.join(name)));
-    let found = paths.filter_map(|path| Some((fs::read_to_string(&path).ok()?, path)));
-    found
+    configurations(context)
         .map(|(text, path)| {
             let cure = format!("howso-infra client --merge {path}");
             match configured(&text) {
@@ -65,6 +61,27 @@ pub(super) fn findings(context: &Context<'_>, spec: &ClusterSpec) -> Vec<Finding
             }
         })
         .collect()
+}
+
+/// The configurations of clients on this machine.
+fn configurations(context: &Context<'_>) -> impl Iterator<Item = (String, Utf8PathBuf)> {
+    let home = context.machine.home().map(|home| home.join(".howso")).ok();
+    let directories = [Some(context.machine.directory.clone()), home];
+    let paths = directories.into_iter().flatten().flat_map(|directory| FILE_NAMES.map(|name| directory.join(name)));
+    paths.filter_map(|path| Some((fs::read_to_string(&path).ok()?, path)))
+}
+
+/// Lets every client of this machine wait long enough whose configuration says otherwise. What cannot be read stays as it is.
+pub(super) fn fix(context: &Context<'_>, spec: &ClusterSpec) -> Result<(), Failure> {
+    let Some(wait) = Platform::named(spec.provider.as_str()).map(|platform| Wait::of(platform.node_wait)) else {
+        return Ok(());
+    };
+    for (text, path) in configurations(context) {
+        if configured(&text).is_ok_and(|secs| is_too_short(secs, wait)) {
+            put(context, &path, wait)?;
+        }
+    }
+    Ok(())
 }
 
 fn finding(place: &str, secs: u64, wait: Wait, cure: String) -> Finding {

@@ -1,11 +1,12 @@
-//! `doctor`: everything that `up` needs, and whether a cluster that is there does what it is for, by reads alone.
+//! `doctor`: everything that `up` needs, and whether a cluster that is there does what it is for, by reads alone; with `--fix` after what is
+//! safe to cure was cured.
 
 use howso_infra::Goal;
 use howso_infra::core::plan::Replacement;
 use howso_infra::core::provider::KubeconfigUser;
 use howso_infra::core::{Finding, Severity};
 
-use super::{Context, client};
+use super::{Context, client, fix};
 use crate::arguments::DoctorArguments;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -18,6 +19,9 @@ pub(super) async fn run(
     arguments: DoctorArguments,
 ) -> Result<(), Failure> {
     let (spec, session) = context.open(&arguments.spec).await?;
+    if arguments.fix {
+        Box::pin(fix::run(context, signals, &spec, &session)).await?;
+    }
     // What may be replaced matters to `up`; here it is only asked whether that could succeed.
     let goal = Goal::Up { replacement: Replacement::Allowed };
     let prepared = signals.or_stop(session.prepare(goal)).await??;

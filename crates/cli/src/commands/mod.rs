@@ -9,6 +9,7 @@ mod completions;
 mod doctor;
 mod down;
 mod drift;
+mod fix;
 mod init;
 mod kubeconfig;
 mod man;
@@ -98,6 +99,7 @@ pub(crate) fn resume(verb: &Verb) -> Option<&'static str> {
         Verb::Up(_) => Some("howso-infra up"),
         Verb::Down(_) => Some("howso-infra down"),
         Verb::Autoscale(_) => Some("howso-infra autoscale"),
+        Verb::Doctor(arguments) if arguments.fix => Some("howso-infra doctor --fix"),
         Verb::Platform(PlatformVerb::Up(_)) => Some("howso-infra platform up"),
         Verb::Platform(PlatformVerb::Down(_)) => Some("howso-infra platform down"),
         Verb::Init(_)

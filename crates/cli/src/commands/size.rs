@@ -2,8 +2,8 @@
 
 use howso_infra::core::sizing::client::{cheapest, virtual_cpus};
 use howso_infra::core::sizing::platform::PLATFORMS;
-use howso_infra::core::sizing::{Advice, Platform, Question, Trainees, advise};
-use howso_infra::core::spec::{Architecture, Layers};
+use howso_infra::core::sizing::{Advice, Platform, Prices, Question, Trainees, advise};
+use howso_infra::core::spec::{Architecture, ClusterSpec, CostSpec, Layers};
 
 use super::{Context, profile};
 use crate::arguments::{SizeArguments, SpecArguments};
@@ -16,10 +16,11 @@ pub(super) fn run(context: &Context<'_>, arguments: &SizeArguments) -> Result<()
         arguments.architecture.parse().map_err(|invalid: howso_infra::core::spec::Invalid| {
             Failure::usage(invalid.message, format!("--architecture takes {}", invalid.hint.unwrap_or_default()))
         })?;
-    let trainees = trainees(context, arguments)?;
+    let (trainees, assumed) = trainees(context, arguments)?;
+    let (busy_hours_per_month, prices) =
+        (arguments.busy_hours.unwrap_or(assumed.busy_hours_per_month.into()), &assumed.prices);
     let ask = |platform: &'static Platform| {
-        let question =
-            Question { platform, architecture, trainees: &trainees, busy_hours_per_month: arguments.busy_hours };
+        let question = Question { platform, architecture, trainees: &trainees, busy_hours_per_month, prices };
         advise(&question)
     };
     if arguments.compare {
@@ -33,30 +34,30 @@ pub(super) fn run(context: &Context<'_>, arguments: &SizeArguments) -> Result<()
     let advice: Advice = ask(platform).map_err(|none| {
         Failure::usage(none.to_string(), "ask for smaller trainees, another --architecture or another --provider")
     })?;
-    let client = arguments.client_parallel.map(|parallel| client(platform, architecture, parallel)).transpose()?;
+    let client =
+        arguments.client_parallel.map(|parallel| client(platform, architecture, parallel, prices)).transpose()?;
     context.console.data(&SizeReport { advice: &advice, trainees: &trainees, architecture, client });
     Ok(())
 }
 
-/// Those of the flags; without any, those of the specification.
-fn trainees(context: &Context<'_>, arguments: &SizeArguments) -> Result<Vec<Trainees>, Failure> {
-    let is_asked = !arguments.trainee.is_empty() || !arguments.custom.is_empty();
-    let layers = if is_asked {
-        let layers = arguments.trainee.iter().try_fold(Layers::new(), |layers, text| named(layers, text))?;
-        arguments.custom.iter().try_fold(layers, |layers, text| custom(layers, text))?
-    } else {
-        settings::layers(
-            &SpecArguments { config: arguments.config.clone(), ..SpecArguments::default() },
-            context.machine,
-        )?
+/// Those of the flags; without any, those of the specification. What is assumed of costs is always that of the specification.
+fn trainees(context: &Context<'_>, arguments: &SizeArguments) -> Result<(Vec<Trainees>, CostSpec), Failure> {
+    let resolve = |layers| -> Result<ClusterSpec, Failure> {
+        let layers = settings::with_profile(layers, context.machine)?;
+        Ok(profile::resolve_as_far_as_possible(context, layers)?.spec)
     };
-    let layers = settings::with_profile(layers, context.machine)?;
-    let trainees = profile::resolve_as_far_as_possible(context, layers)?.spec.trainees;
+    let specification = SpecArguments { config: arguments.config.clone(), ..SpecArguments::default() };
+    let ClusterSpec { mut trainees, cost, .. } = resolve(settings::layers(&specification, context.machine)?)?;
+    if !arguments.trainee.is_empty() || !arguments.custom.is_empty() {
+        let layers = arguments.trainee.iter().try_fold(Layers::new(), |layers, text| named(layers, text))?;
+        let layers = arguments.custom.iter().try_fold(layers, |layers, text| custom(layers, text))?;
+        trainees = resolve(layers)?.trainees;
+    }
     if trainees.is_empty() {
         let hint = "--trainee x-large=20,small=100, or [trainees] in howso-infra.toml";
         return Err(Failure::usage("nobody says which trainees are to run", hint));
     }
-    Ok(trainees)
+    Ok((trainees, cost))
 }
 
 /// `x-large=20`.
@@ -94,10 +95,15 @@ fn custom(layers: Layers, text: &str) -> Result<Layers, Failure> {
 }
 
 /// A core for every trainee that is driven at the same time, and some for the client's own work.
-fn client(platform: &Platform, architecture: Architecture, parallel: u32) -> Result<ClientAdvice, Failure> {
+fn client(
+    platform: &Platform,
+    architecture: Architecture,
+    parallel: u32,
+    prices: &Prices,
+) -> Result<ClientAdvice, Failure> {
     let cpus = virtual_cpus(parallel);
-    let machine = cheapest(platform, architecture, parallel).ok_or_else(|| {
+    let machine = cheapest(platform, architecture, parallel, prices).ok_or_else(|| {
         Failure::usage(format!("no machine of {} has {cpus} CPUs", platform.name), "a smaller --client-parallel")
     })?;
-    Ok(ClientAdvice { parallel, cpus, machine: machine.name.clone(), price_microdollars: machine.price_microdollars })
+    Ok(ClientAdvice { parallel, cpus, machine: machine.name.clone(), price_microdollars: prices.of(machine) })
 }

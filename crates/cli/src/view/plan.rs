@@ -8,7 +8,7 @@ use howso_infra::core::spec::ClusterSpec;
 use howso_infra::core::{Attributes, ResourceId, Value};
 use serde_json::json;
 
-use crate::view::style::{Style, add_line, counted, duration, hourly, shorten};
+use crate::view::style::{Style, add_line, counted, dollars, duration, hourly, shorten};
 use crate::view::{Report, fit};
 
 /// The widest column of names; longer names push their line.
@@ -33,13 +33,18 @@ impl Report for PlanReport<'_> {
 
     fn json(&self) -> serde_json::Value {
         let (spec, plan, facts) = (self.spec, &self.prepared.plan, &self.prepared.facts);
+        let hours = spec.cost.busy_hours_per_month;
+        let month = facts
+            .cost
+            .as_ref()
+            .map(|cost| json!({ "busy_hours": hours, "millidollars": cost.month_millidollars(hours) }));
         json!({
             "cluster": spec.name, "provider": spec.provider, "region": spec.location, "profile": spec.profile,
             "create": plan.count(Change::Create), "change": plan.count(Change::Update),
             "replace": plan.count(Change::Replace), "remove": plan.count(Change::Delete),
             "wait": plan.count(Change::Wait), "blocked": plan.blocked().count(),
             "unchanged": plan.count(Change::None), "expected_secs": plan.expected_secs(),
-            "cost": facts.cost, "fit": self.prepared.fit, "explanations": facts.explanations, "warnings": facts.warnings, "plan": plan,
+            "cost": facts.cost, "month": month, "fit": self.prepared.fit, "explanations": facts.explanations, "warnings": facts.warnings, "plan": plan,
         })
     }
 
@@ -152,7 +157,10 @@ impl PlanReport<'_> {
         }
         if let Some(cost) = &facts.cost {
             facts_line.push(format!("{} idle", hourly(cost.idle_millidollars_per_hour)));
-            facts_line.push(format!("{} at the maximum ({})", hourly(cost.maximum_millidollars_per_hour), cost.basis));
+            facts_line.push(format!("{} at the maximum", hourly(cost.maximum_millidollars_per_hour)));
+            let (hours, basis) = (self.spec.cost.busy_hours_per_month, &cost.basis);
+            let month = dollars(cost.month_millidollars(hours));
+            facts_line.push(format!("{month} a month with {hours} h at the maximum ({basis})"));
         }
         if !facts_line.is_empty() {
             add_line(text, &format!("  {}", facts_line.join(separator)));

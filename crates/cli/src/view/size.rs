@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::view::Report;
 use crate::view::fit::sizes;
-use crate::view::style::{Style, add_line, hourly};
+use crate::view::style::{Style, add_line, dollars, hourly};
 
 /// What is advised.
 pub(crate) struct SizeReport<'a> {
@@ -89,9 +89,9 @@ impl SizeReport<'_> {
                 )
             },
         );
-        let warm = self.advice.workers.iter().filter_map(|pool| {
-            let price = dollars(pool.warm_node_millidollars_per_month?);
-            Some(format!("min = 1 in {}, so that the first trainees need not wait, costs {price} a month", pool.name))
+        let warm = self.advice.workers.iter().map(|pool| {
+            let price = dollars(pool.warm_node_millidollars_per_month);
+            format!("min = 1 in {}, so that the first trainees need not wait, costs {price} a month", pool.name)
         });
         std::iter::once(costs).chain(warm).collect()
     }
@@ -135,15 +135,6 @@ fn client_line(client: &ClientAdvice) -> String {
     format!(
         "a client that drives {parallel} trainees at a time wants {cpus} CPUs: {machine} at {price}, near the cluster"
     )
-}
-
-/// Whole dollars, with a comma between thousands.
-fn dollars(millidollars: u64) -> String {
-    format!("${}", grouped((millidollars + 500) / 1000))
-}
-
-fn grouped(number: u64) -> String {
-    if number < 1000 { number.to_string() } else { format!("{},{:03}", grouped(number / 1000), number % 1000) }
 }
 
 /// The same trainees on all clouds.

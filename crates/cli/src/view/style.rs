@@ -94,6 +94,15 @@ pub(crate) fn hourly(millidollars: u64) -> String {
     format!("${}.{:02}/h", cents / 100, cents % 100)
 }
 
+/// Whole dollars, with a comma between thousands.
+pub(crate) fn dollars(millidollars: u64) -> String {
+    format!("${}", grouped((millidollars + 500) / 1000))
+}
+
+fn grouped(number: u64) -> String {
+    if number < 1000 { number.to_string() } else { format!("{},{:03}", grouped(number / 1000), number % 1000) }
+}
+
 /// `1 step`, `2 steps`.
 pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::sizing::fit::{CoreFit, PoolMachine, SizeFit, is_enough_for_core, prove_core, size_fit};
 use crate::sizing::packing::{Group, pack};
-use crate::sizing::{MachineType, Machines, NodeWait, Platform, TraineeSize, Trainees};
+use crate::sizing::{MachineType, Machines, NodeWait, Platform, Prices, TraineeSize, Trainees};
 use crate::spec::Architecture;
 
 /// The least that the performance guide recommends for nodes of trainees: 16 CPUs and 32 GB. A second pool, for small trainees only,
@@ -39,6 +39,17 @@ pub struct Question<'a> {
     pub trainees: &'a [Trainees],
     /// How many hours of a month all of them run; nothing runs in the others.
     pub busy_hours_per_month: u64,
+    /// Prices of the user's own.
+    pub prices: &'a Prices,
+}
+
+impl Question<'_> {
+    /// The machines that may be chosen, with their prices, cheapest first. Those without a price are none.
+    fn machines(&self) -> impl Iterator<Item = (&'static MachineType, u64)> {
+        let mut machines: Vec<_> = self.platform.machines(self.architecture).collect();
+        self.prices.sort(&mut machines);
+        machines.into_iter().filter_map(|machine| Some((machine, self.prices.of(machine)?)))
+    }
 }
 
 /// Which pools hold the trainees at the lowest price.
@@ -47,7 +58,7 @@ pub struct Advice {
     /// The platform.
     pub platform: &'static str,
     /// Where and when the prices held.
-    pub price_basis: &'static str,
+    pub price_basis: String,
     /// The pool of the platform's services.
     pub core: CoreAdvice,
     /// The worker pools: the one of the largest trainees, which is called `default`, and perhaps one more.
@@ -90,7 +101,7 @@ pub struct PoolAdvice {
     /// No way of packing needs fewer.
     pub nodes_at_least: u64,
     /// What one more warm node (`min = 1`) costs, in thousandths of a US dollar per month.
-    pub warm_node_millidollars_per_month: Option<u64>,
+    pub warm_node_millidollars_per_month: u64,
     /// Its trainees, largest first.
     pub sizes: Vec<SizeAdvice>,
     /// The largest size of the platform that it holds.
@@ -148,15 +159,16 @@ pub enum NoAdvice {
 /// A pool that holds some of the trainees.
 struct Candidate<'a> {
     machine: &'static MachineType,
+    price_microdollars: u64,
     trainees: &'a [Trainees],
     nodes: u64,
     nodes_at_least: u64,
 }
 
 impl Candidate<'_> {
-    /// What all nodes cost per hour. Machines without a price are no candidates.
+    /// What all nodes cost per hour.
     fn microdollars(&self) -> u64 {
-        self.machine.price_microdollars.unwrap_or_default() * self.nodes
+        self.price_microdollars * self.nodes
     }
 }
 
@@ -172,10 +184,13 @@ pub fn advise(question: &Question<'_>) -> Result<Advice, NoAdvice> {
     let workers: Vec<PoolAdvice> =
         names.into_iter().zip(&chosen).map(|(name, candidate)| pool_advice(name, candidate, platform)).collect();
     let cost = core_microdollars(question, &core.fit).and_then(|core| cost(question, core, &chosen));
+    let machines = chosen.iter().map(|candidate| candidate.machine.name.as_str());
+    let table = platform.catalogue.map(|known| known.price_basis).unwrap_or_default();
+    let price_basis = question.prices.basis(machines.chain([core.fit.machine.as_str()]), table);
     let NodeWait { median_secs, p99_secs } = platform.node_wait;
     Ok(Advice {
         platform: platform.name,
-        price_basis: platform.catalogue.map(|known| known.price_basis).unwrap_or_default(),
+        price_basis,
         core,
         workers,
         cost,
@@ -211,13 +226,13 @@ fn cheapest<'a>(
     let groups: Vec<Group> =
         trainees.iter().map(|own| Group { requests: own.size.requests, count: own.count }).collect();
     let wanted = |own: &Trainees| own.size.next().map_or(own.size.requests, |next| next.requests);
-    let candidates = platform.machines(*architecture).filter_map(|machine| {
+    let candidates = question.machines().filter_map(|(machine, price_microdollars)| {
         let node = platform.offers(machine.nominal());
         let holds_all = trainees.iter().all(|own| node.holds(wanted(own)));
-        let is_fine = machine.fits(vcpus, memory_mebibytes, *architecture) && machine.price_microdollars.is_some();
+        let is_fine = machine.fits(vcpus, memory_mebibytes, *architecture);
         let packing = pack(&groups, node).filter(|_| holds_all && is_fine)?;
         let (nodes, nodes_at_least) = (packing.nodes.len() as u64, packing.nodes_at_least);
-        Some(Candidate { machine, trainees, nodes, nodes_at_least })
+        Some(Candidate { machine, price_microdollars, trainees, nodes, nodes_at_least })
     });
     let candidates: Vec<Candidate<'_>> = candidates.collect();
     let cheapest = candidates.iter().map(Candidate::microdollars).min().unwrap_or_default();
@@ -236,23 +251,23 @@ fn cheapest<'a>(
 /// The cheapest machine of which three hold the services, also when one is lost.
 fn cheapest_core(question: &Question<'_>) -> Result<CoreAdvice, NoAdvice> {
     let Question { platform, architecture, .. } = question;
-    let mut priced = platform.machines(*architecture).filter(|machine| machine.price_microdollars.is_some());
-    let is_enough =
-        |machine: &&MachineType| is_enough_for_core(platform, CORE_NODES, platform.offers(machine.nominal()));
+    let is_enough = |(machine, _): &(&MachineType, u64)| {
+        is_enough_for_core(platform, CORE_NODES, platform.offers(machine.nominal()))
+    };
     let none = NoAdvice::Services { platform: platform.name, architecture: *architecture };
-    let machine = priced.find(is_enough).ok_or(none)?;
+    let (machine, _) = question.machines().find(is_enough).ok_or(none)?;
     let core = PoolMachine { name: machine.name.clone(), nominal: machine.nominal(), architecture: *architecture };
     let fit = prove_core(CORE_NODES, &Machines { platform, core, workers: BTreeMap::new() });
     Ok(CoreAdvice { cpu: machine.vcpus, memory_gibibytes: machine.memory_mebibytes / 1024, fit })
 }
 
 fn core_microdollars(question: &Question<'_>, core: &CoreFit) -> Option<u64> {
-    let price = question.platform.catalogue?.find(&core.machine)?.price_microdollars?;
+    let price = question.prices.of(question.platform.catalogue?.find(&core.machine)?)?;
     Some(price * u64::from(core.nodes))
 }
 
 fn pool_advice(name: &'static str, candidate: &Candidate<'_>, platform: &Platform) -> PoolAdvice {
-    let Candidate { machine, trainees, nodes, nodes_at_least } = candidate;
+    let Candidate { machine, price_microdollars, trainees, nodes, nodes_at_least } = candidate;
     let node = platform.offers(machine.nominal());
     let size = |own: &Trainees| {
         let next = own.size.next().map(|next| next.name);
@@ -266,7 +281,7 @@ fn pool_advice(name: &'static str, candidate: &Candidate<'_>, platform: &Platfor
         memory_gibibytes: machine.memory_mebibytes / 1024,
         nodes_at_peak: *nodes,
         nodes_at_least: *nodes_at_least,
-        warm_node_millidollars_per_month: machine.price_microdollars.map(monthly),
+        warm_node_millidollars_per_month: monthly(*price_microdollars),
         sizes: trainees.iter().filter_map(size).collect(),
         largest: TraineeSize::all_named().rev().find(|size| node.holds(size.requests)).map(|size| size.name),
     }

@@ -3,7 +3,7 @@
 //! Source: the performance guide of the platform (a core for every trainee that is driven at the same time, and more for the user's
 //! own work). The guide says nothing of memory.
 
-use crate::sizing::{MachineType, Platform};
+use crate::sizing::{MachineType, Platform, Prices};
 use crate::spec::Architecture;
 
 /// What a client does beside driving trainees: its own work, and the system's.
@@ -23,12 +23,16 @@ pub fn memory_gibibytes(parallel: u32) -> u32 {
 }
 
 /// The cheapest machine of a platform for it; [`None`] when there is none so large.
-pub fn cheapest(platform: &Platform, architecture: Architecture, parallel: u32) -> Option<&'static MachineType> {
+pub fn cheapest(
+    platform: &Platform,
+    architecture: Architecture,
+    parallel: u32,
+    prices: &Prices,
+) -> Option<&'static MachineType> {
     let memory_mebibytes = u64::from(memory_gibibytes(parallel)) * 1024;
-    let fits = |machine: &&MachineType| {
-        machine.vcpus >= virtual_cpus(parallel) && machine.memory_mebibytes >= memory_mebibytes
-    };
-    platform.machines(architecture).find(fits)
+    let mut machines: Vec<_> = platform.machines(architecture).collect();
+    prices.sort(&mut machines);
+    machines.into_iter().find(|machine| machine.fits(virtual_cpus(parallel), memory_mebibytes, architecture))
 }
 
 #[cfg(test)]
@@ -39,12 +43,12 @@ mod tests {
     #[test]
     fn there_is_a_core_for_every_trainee_and_some_for_the_rest() {
         let names = [1, 6, 7, 62].map(|parallel| {
-            let machine = cheapest(&EKS, Architecture::X86_64, parallel).unwrap();
+            let machine = cheapest(&EKS, Architecture::X86_64, parallel, &Prices::default()).unwrap();
             assert!(machine.vcpus > parallel, "{}", machine.name);
             (parallel, machine.vcpus)
         });
         assert_eq!(names, [(1, 4), (6, 8), (7, 16), (62, 64)]);
-        assert!(cheapest(&EKS, Architecture::X86_64, 1000).is_none());
-        assert!(cheapest(&K3D, Architecture::X86_64, 1).is_none(), "it has no machines to order");
+        assert!(cheapest(&EKS, Architecture::X86_64, 1000, &Prices::default()).is_none());
+        assert!(cheapest(&K3D, Architecture::X86_64, 1, &Prices::default()).is_none(), "it has no machines to order");
     }
 }

@@ -12,6 +12,7 @@ pub mod client;
 pub mod fit;
 pub mod packing;
 pub mod platform;
+pub mod prices;
 pub mod services;
 pub mod trainees;
 
@@ -21,4 +22,5 @@ pub use amounts::Amounts;
 pub use catalogue::{Catalogue, MachineType};
 pub use fit::{Fit, Machines, PoolMachine, prove};
 pub use platform::{ContainerUsers, NodeWait, Platform};
+pub use prices::Prices;
 pub use trainees::{TraineeSize, Trainees};

@@ -63,6 +63,7 @@ impl<'a> Builder<'a> {
         let trainees = self.trainees(&document.trainees);
         let platform = self.platform(&document.platform);
         let client = self.client(&document.client);
+        let cost = self.cost(&document.cost);
         let autoscaler = self.required(&at("autoscaler.enabled"), document.autoscaler.enabled);
         let addons = self.required(&at("addons"), document.addons);
         let tags = self.tags(&document.tags);
@@ -84,6 +85,7 @@ impl<'a> Builder<'a> {
             trainees: trainees?,
             platform: platform?,
             client,
+            cost: cost?,
             autoscaler: autoscaler?.into(),
             addons: addons?.into(),
             tags,

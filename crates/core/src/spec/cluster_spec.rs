@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::sizing::Trainees;
 use crate::spec::{
-    ApiAccess, Architecture, ClientMachine, ClusterName, Cpu, EngineSettings, Gibibytes, ImageName, JournalLocation,
-    KubernetesVersion, LabelKey, LabelValue, Location, Memory, PlatformSpec, PoolName, ProviderName, ProviderOptions,
-    TagKey, Taint, ZoneCount,
+    ApiAccess, Architecture, ClientMachine, ClusterName, CostSpec, Cpu, EngineSettings, Gibibytes, ImageName,
+    JournalLocation, KubernetesVersion, LabelKey, LabelValue, Location, Memory, PlatformSpec, PoolName, ProviderName,
+    ProviderOptions, TagKey, Taint, ZoneCount,
 };
 
 /// What the user wants, in units that every platform shares. Counts are pool-wide.
@@ -51,6 +51,9 @@ pub struct ClusterSpec {
     /// A machine for clients of the platform; [`None`] where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientMachine>,
+    /// What is assumed of costs.
+    #[serde(skip_serializing_if = "CostSpec::is_of_tables")]
+    pub cost: CostSpec,
     /// Whether the cluster autoscaler is set up, where the platform leaves that to us.
     pub autoscaler: Toggle,
     /// Whether add-ons are managed here; off for a user who manages them elsewhere.

@@ -27,6 +27,9 @@ machine = { cpu = 8, memory = "32Gi", architecture = "x86_64", disk = "100Gi", t
 [platform]
 charts = "oci://registry.how.so/howso-platform/stable"
 
+[cost]
+busy_hours = 160
+
 [autoscaler]
 enabled = true
 

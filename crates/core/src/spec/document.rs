@@ -63,6 +63,8 @@ pub struct SpecDocument {
     pub platform: PlatformDocument,
     /// A machine for clients of the platform, in the cluster's network. Without it: there is none.
     pub client: ClientDocument,
+    /// What is assumed of costs.
+    pub cost: CostDocument,
     /// The cluster autoscaler.
     pub autoscaler: AutoscalerDocument,
     /// Tags on everything that is created.
@@ -137,6 +139,19 @@ pub struct WorkerDocument {
     pub labels: BTreeMap<String, String>,
     /// Taints of each node as `"key=value:NoSchedule"`, beside `howso.com/nodetype=worker:NoSchedule`.
     pub taints: Vec<String>,
+}
+
+/// What is assumed of costs: for the numbers of `plan` and `size`, and for the choice among machines.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CostDocument {
+    /// How many hours of a month every worker pool is at its maximum; in the others all are at their minimum.
+    #[schemars(range(min = 0, max = 730))]
+    pub busy_hours: Option<u64>,
+    /// Where `prices` come from, as it is to be shown: `"our agreement of 2026-11"`.
+    pub source: Option<String>,
+    /// Prices of your own by machine, in place of the built-in ones: US dollars per hour, as `"0.3456"`.
+    pub prices: BTreeMap<String, String>,
 }
 
 /// A machine for clients of the platform, near the trainees: `EKS` makes one, a local platform passes it over. What is made is kept:

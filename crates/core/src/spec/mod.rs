@@ -8,6 +8,7 @@ mod api_access;
 mod build;
 mod client;
 mod cluster_spec;
+mod cost;
 mod decode;
 mod defaults;
 mod document;
@@ -40,9 +41,11 @@ pub use cluster_spec::{
     ClusterSpec, ControlPlaneLog, ControlPlaneLogs, CorePool, CoreServices, KubernetesSpec, LocalNodes, Machine, Nat,
     NetworkSpec, Protection, Purchase, Toggle, WorkerPool,
 };
+pub use cost::CostSpec;
 pub use document::{
-    AutoscalerDocument, ClientDocument, CoreDocument, EngineDocument, KubernetesDocument, MachineDocument,
-    NetworkDocument, ObjectStoreDocument, PerRelease, PlatformDocument, SpecDocument, TraineeDocument, WorkerDocument,
+    AutoscalerDocument, ClientDocument, CoreDocument, CostDocument, EngineDocument, KubernetesDocument,
+    MachineDocument, NetworkDocument, ObjectStoreDocument, PerRelease, PlatformDocument, SpecDocument, TraineeDocument,
+    WorkerDocument,
 };
 pub use engine_settings::EngineSettings;
 pub use errors::{Invalid, SpecError, SpecErrorKind, SpecErrors, SpecWarning, SpecWarningKind};

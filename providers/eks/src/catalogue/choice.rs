@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use howso_infra_core::sizing::MachineType;
 use howso_infra_core::sizing::catalogue::EKS;
+use howso_infra_core::sizing::{MachineType, Prices};
 use howso_infra_core::spec::{Machine, Purchase};
 use howso_infra_core::{ErrorKind, ProviderError};
 
@@ -34,18 +34,30 @@ fn fitting(machine: &Machine) -> impl Iterator<Item = &'static MachineType> {
     EKS.types().iter().filter(|candidate| candidate.automatic && fits(candidate, machine))
 }
 
-/// Chooses the types of the pool called `pool`.
+/// What is asked for: the machine of a pool, and how it is bought.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wish<'a> {
+    /// The pool's name.
+    pub(crate) pool: &'a str,
+    /// What each node needs.
+    pub(crate) machine: &'a Machine,
+    /// How it is bought.
+    pub(crate) purchase: Purchase,
+    /// Prices of the user's own.
+    pub(crate) prices: &'a Prices,
+}
+
+/// Chooses the types of a pool.
 ///
 /// Types that the user names are taken as they are. Otherwise the cheapest that fits wins, equals by name, among those
 /// that are `offered` in every zone of the pool. Types in `current` use stay as long as they fit without waste, so that a
 /// new price list does not roll every node.
 pub(crate) fn choose(
-    pool: &str,
-    machine: &Machine,
-    purchase: Purchase,
+    wish: Wish<'_>,
     offered: &dyn Fn(&str) -> bool,
     current: &[String],
 ) -> Result<Choice, ProviderError> {
+    let Wish { pool, machine, purchase, prices } = wish;
     if !machine.types.is_empty() {
         return choose_named(pool, machine, offered);
     }
@@ -56,7 +68,8 @@ pub(crate) fn choose(
     if is_as_many && current.iter().all(|name| EKS.find(name).is_some_and(|found| fits_tightly(found, machine))) {
         return Ok(Choice { types: current.to_vec(), explanation: format!("{pool}: {}, as before", join(current)) });
     }
-    let fitting: Vec<_> = fitting(machine).filter(|candidate| offered(&candidate.name)).collect();
+    let mut fitting: Vec<_> = fitting(machine).filter(|candidate| offered(&candidate.name)).collect();
+    prices.sort(&mut fitting);
     let Some(best) = fitting.first() else { return Err(nothing_fits(pool, machine)) };
     // The autoscaler foresees one shape for all nodes of a group, so the types of a spot pool are of one shape.
     let same_shape =
@@ -68,7 +81,7 @@ pub(crate) fn choose(
     let runner_up = fitting.iter().find(|other| !chosen.iter().any(|taken| taken.name == other.name));
     Ok(Choice {
         types: chosen.iter().map(|instance_type| instance_type.name.clone()).collect(),
-        explanation: explain(pool, machine, &chosen, runner_up.copied()),
+        explanation: explain(wish, &chosen, runner_up.copied()),
     })
 }
 
@@ -109,21 +122,23 @@ fn nothing_fits(pool: &str, machine: &Machine) -> ProviderError {
     ProviderError::new(kind, OFFERINGS, message).with_hint(hint)
 }
 
-fn explain(pool: &str, machine: &Machine, chosen: &[&MachineType], runner_up: Option<&MachineType>) -> String {
+fn explain(wish: Wish<'_>, chosen: &[&MachineType], runner_up: Option<&MachineType>) -> String {
+    let Wish { pool, machine, prices, .. } = wish;
     let mut text = format!("{pool}: {}, ", join(&chosen.iter().map(|found| found.name.clone()).collect::<Vec<_>>()));
     let _ = write!(text, "cheapest with {} vCPUs and {} on {}", machine.cpu, machine.memory, machine.architecture);
     if let Some(first) = chosen.first() {
-        let _ = write!(text, " at {}", price(first));
+        let _ = write!(text, " at {}", price(prices, first));
     }
     if let Some(next) = runner_up {
-        let _ = write!(text, "; next would be {} at {}", next.name, price(next));
+        let _ = write!(text, "; next would be {} at {}", next.name, price(prices, next));
     }
-    let _ = write!(text, " ({})", EKS.price_basis);
+    let named = chosen.first().copied().into_iter().chain(runner_up).map(|found| found.name.as_str());
+    let _ = write!(text, " ({})", prices.basis(named, EKS.price_basis));
     text
 }
 
-fn price(instance_type: &MachineType) -> String {
-    instance_type.price_microdollars.map_or_else(
+fn price(prices: &Prices, instance_type: &MachineType) -> String {
+    prices.of(instance_type).map_or_else(
         || "an unknown price".to_owned(),
         |price| format!("${}.{:04}/h", price / 1_000_000, price % 1_000_000 / 100),
     )
@@ -149,13 +164,36 @@ mod tests {
         }
     }
 
+    static TABLES: Prices = Prices { source: None, microdollars_per_hour: std::collections::BTreeMap::new() };
+
+    fn wish<'a>(pool: &'a str, machine: &'a Machine, purchase: Purchase) -> Wish<'a> {
+        Wish { pool, machine, purchase, prices: &TABLES }
+    }
+
+    #[test]
+    fn prices_of_the_users_own_decide() {
+        let prices = Prices {
+            source: Some("our agreement".to_owned()),
+            microdollars_per_hour: [("m7i.2xlarge".to_owned(), 200_000)].into(),
+        };
+        let machine = machine(8, "32Gi", &[]);
+        let own = Wish { prices: &prices, ..wish("core", &machine, Purchase::OnDemand) };
+        let choice = choose(own, &|_| true, &[]).unwrap();
+        assert_eq!(choice.types, ["m7i.2xlarge"]);
+        assert!(
+            choice.explanation.ends_with("(m7i.2xlarge: our agreement; others: us-east-1, on demand, 2026-01)"),
+            "{}",
+            choice.explanation
+        );
+    }
+
     fn names(types: &[&str]) -> Vec<String> {
         types.iter().map(|&name| name.to_owned()).collect()
     }
 
     fn chosen(machine: &Machine, purchase: Purchase, offered: Option<&[&str]>, current: &[&str]) -> Vec<String> {
         let is_offered = |name: &str| offered.is_none_or(|offered| offered.contains(&name));
-        choose("worker", machine, purchase, &is_offered, &names(current)).unwrap().types
+        choose(wish("worker", machine, purchase), &is_offered, &names(current)).unwrap().types
     }
 
     #[test]
@@ -208,22 +246,22 @@ mod tests {
     #[test]
     fn a_named_type_that_is_not_offered_is_named_in_the_error() {
         let named = machine(16, "64Gi", &["m7i.4xlarge", "m5.4xlarge"]);
-        let error = choose("worker", &named, Purchase::OnDemand, &|name| name == "m7i.4xlarge", &[]).unwrap_err();
+        let error = choose(wish("worker", &named, Purchase::OnDemand), &|name| name == "m7i.4xlarge", &[]).unwrap_err();
         assert!(matches!(error.kind, ErrorKind::Capacity { .. }));
         assert_eq!(error.message, "m5.4xlarge is not offered in every zone of pool worker");
     }
 
     #[test]
     fn a_machine_that_does_not_exist_is_invalid_and_one_that_is_not_offered_a_lack_of_capacity() {
-        let error = choose("worker", &machine(512, "1Ti", &[]), Purchase::OnDemand, &|_| true, &[]).unwrap_err();
+        let error = choose(wish("worker", &machine(512, "1Ti", &[]), Purchase::OnDemand), &|_| true, &[]).unwrap_err();
         assert!(matches!(error.kind, ErrorKind::Invalid { .. }), "{error}");
-        let error = choose("worker", &machine(16, "64Gi", &[]), Purchase::OnDemand, &|_| false, &[]).unwrap_err();
+        let error = choose(wish("worker", &machine(16, "64Gi", &[]), Purchase::OnDemand), &|_| false, &[]).unwrap_err();
         assert!(matches!(error.kind, ErrorKind::Capacity { .. }), "{error}");
     }
 
     #[test]
     fn the_choice_is_explained_with_its_runner_up() {
-        let choice = choose("core", &machine(8, "32Gi", &[]), Purchase::OnDemand, &|_| true, &[]).unwrap();
+        let choice = choose(wish("core", &machine(8, "32Gi", &[]), Purchase::OnDemand), &|_| true, &[]).unwrap();
         assert_eq!(
             choice.explanation,
             "core: m6a.2xlarge, cheapest with 8 vCPUs and 32Gi on x86_64 at $0.3456/h; next would be m6i.2xlarge at \

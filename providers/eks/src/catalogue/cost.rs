@@ -1,6 +1,6 @@
 //! What a cluster costs per hour.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use howso_infra_core::provider::Cost;
 use howso_infra_core::sizing::catalogue::EKS;
@@ -16,7 +16,8 @@ const CONTROL_PLANE_MICRODOLLARS: u64 = 100_000;
 ///
 /// `instance_types` are the chosen types of each pool by its name among node pools. The first of several types counts.
 pub(crate) fn cost(spec: &ClusterSpec, instance_types: &BTreeMap<String, Vec<String>>) -> Option<Cost> {
-    let price = |pool: &str| EKS.find(instance_types.get(pool)?.first()?)?.price_microdollars;
+    let machine = |pool: &str| EKS.find(instance_types.get(pool)?.first()?);
+    let price = |pool: &str| spec.cost.prices.of(machine(pool)?);
     let core = price("core")?;
     let (core_min, core_max) = (spec.core.nodes, spec.core.max.unwrap_or(spec.core.nodes));
     let mut idle = CONTROL_PLANE_MICRODOLLARS + core * u64::from(core_min);
@@ -34,11 +35,11 @@ pub(crate) fn cost(spec: &ClusterSpec, instance_types: &BTreeMap<String, Vec<Str
     Some(Cost {
         idle_millidollars_per_hour: idle.div_ceil(1000),
         maximum_millidollars_per_hour: maximum.div_ceil(1000),
-        basis: basis(spec),
+        basis: basis(spec, instance_types),
     })
 }
 
-fn basis(spec: &ClusterSpec) -> String {
+fn basis(spec: &ClusterSpec, instance_types: &BTreeMap<String, Vec<String>>) -> String {
     let mut notes = vec!["without disks, NAT gateways, load balancers, traffic and logs"];
     if spec.workers.values().any(|pool| pool.purchase == Purchase::Spot) {
         notes.push("spot pools at the on-demand price, which they stay below");
@@ -46,5 +47,7 @@ fn basis(spec: &ClusterSpec) -> String {
     if spec.location.as_str() != EKS.price_region {
         notes.push("prices of other regions differ");
     }
-    format!("{}; {}", EKS.price_basis, notes.join("; "))
+    let machines: BTreeSet<&str> =
+        instance_types.values().filter_map(|types| types.first()).map(String::as_str).collect();
+    format!("{}; {}", spec.cost.prices.basis(machines, EKS.price_basis), notes.join("; "))
 }

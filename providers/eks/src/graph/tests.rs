@@ -30,7 +30,8 @@ fn facts_with(spec: &ClusterSpec, running_addons: &[&str]) -> Facts {
         .iter()
         .map(|client| (crate::client_machine::POOL, &client.machine, howso_infra_core::spec::Purchase::OnDemand));
     let types = std::iter::once(core).chain(pools).chain(client).map(|(pool, machine, purchase)| {
-        (pool.to_owned(), catalogue::choose(pool, machine, purchase, &|_| true, &[]).unwrap().types)
+        let wish = catalogue::Wish { pool, machine, purchase, prices: &spec.cost.prices };
+        (pool.to_owned(), catalogue::choose(wish, &|_| true, &[]).unwrap().types)
     });
     let zones = ["us-east-1a", "us-east-1b", "us-east-1c"].into_iter().take(spec.zones.get().into());
     let facts = EksFacts {

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{Filter, LocationType};
 use howso_infra_core::ProviderError;
+use howso_infra_core::sizing::Prices;
 use howso_infra_core::spec::{Machine, Purchase};
 
 use super::Survey;
+use crate::catalogue::Wish;
 use crate::{catalogue, client_machine, pages, pools};
 
 /// EC2 takes at most 200 values in a filter.
@@ -17,11 +19,18 @@ pub(super) struct Pool<'a> {
     pub(super) name: String,
     pub(super) machine: &'a Machine,
     pub(super) purchase: Purchase,
+    /// Prices of the user's own.
+    pub(super) prices: &'a Prices,
     /// The types it has now.
     pub(super) current: Vec<String>,
 }
 
 impl Pool<'_> {
+    /// What is asked for.
+    pub(super) fn wish(&self) -> Wish<'_> {
+        Wish { pool: &self.name, machine: self.machine, purchase: self.purchase, prices: self.prices }
+    }
+
     /// Whether its present types stay, wherever else they may be offered.
     pub(super) fn is_settled(&self) -> bool {
         if self.current.is_empty() {
@@ -30,7 +39,7 @@ impl Pool<'_> {
         if !self.machine.types.is_empty() {
             return self.machine.types == self.current;
         }
-        catalogue::choose(&self.name, self.machine, self.purchase, &|_| false, &self.current).is_ok()
+        catalogue::choose(self.wish(), &|_| false, &self.current).is_ok()
     }
 }
 
@@ -45,12 +54,14 @@ impl<'a> Survey<'a> {
             name: name.to_owned(),
             machine,
             purchase,
+            prices: &self.spec.cost.prices,
             current: current.get(name).cloned().unwrap_or_default(),
         };
         let client = self.spec.client.as_ref().map(|client| Pool {
             name: client_machine::POOL.to_owned(),
             machine: &client.machine,
             purchase: Purchase::OnDemand,
+            prices: &self.spec.cost.prices,
             current: client_machine::observed_instance_type(self.observation).into_iter().collect(),
         });
         let core = pool("core", &self.spec.core.machine, Purchase::OnDemand);

@@ -219,7 +219,7 @@ fn candidate(zones: &[Zone], pools: &[Pool<'_>], offerings: Option<&Offerings>) 
         let types = if pool.is_settled() && !pool.machine.types.is_empty() {
             pool.current.clone()
         } else {
-            let choice = catalogue::choose(&pool.name, pool.machine, pool.purchase, &is_offered, &pool.current)?;
+            let choice = catalogue::choose(pool.wish(), &is_offered, &pool.current)?;
             found.explanations.push(choice.explanation);
             choice.types
         };

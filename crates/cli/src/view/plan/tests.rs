@@ -17,7 +17,7 @@ fn a_creation_names_everything_with_what_tells_it_apart() {
         + toy/pool:worker   labels role=worker, max 20
       core: m7i.2xlarge at $0.40/h; next: m6i.2xlarge at $0.41/h
       warning: zone c has no capacity and is left out
-      about 12 min · $1.34/h idle · $16.70/h at the maximum (here, on demand, 2026-07)
+      about 12 min · $1.34/h idle · $16.70/h at the maximum · $3,436 a month with 160 h at the maximum (here, on demand, 2026-07)
     ");
 }
 

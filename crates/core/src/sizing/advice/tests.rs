@@ -12,7 +12,28 @@ fn trainees(sizes: &[(&str, u64)]) -> Vec<Trainees> {
 }
 
 fn ask(platform: &'static Platform, trainees: &[Trainees]) -> Result<Advice, NoAdvice> {
-    advise(&Question { platform, architecture: Architecture::X86_64, trainees, busy_hours_per_month: 160 })
+    ask_with(platform, trainees, &Prices::default())
+}
+
+fn ask_with(platform: &'static Platform, trainees: &[Trainees], prices: &Prices) -> Result<Advice, NoAdvice> {
+    let architecture = Architecture::X86_64;
+    advise(&Question { platform, architecture, trainees, busy_hours_per_month: 160, prices })
+}
+
+#[test]
+fn a_price_of_ones_own_decides_and_is_named() {
+    let trainees = trainees(&[("x-large", 20)]);
+    let usual = ask(&EKS, &trainees).expect("there are such machines");
+    let prices = Prices {
+        source: Some("our agreement".to_owned()),
+        microdollars_per_hour: [("m7i.4xlarge".to_owned(), 1_000)].into(),
+    };
+    let own = ask_with(&EKS, &trainees, &prices).expect("there are such machines");
+    assert_ne!(usual.workers[0].machine, "m7i.4xlarge");
+    assert_eq!(own.workers[0].machine, "m7i.4xlarge");
+    assert_eq!(own.price_basis, "our agreement");
+    let (usual, own) = (usual.cost.expect("a price"), own.cost.expect("a price"));
+    assert!(own.month_millidollars < usual.month_millidollars);
 }
 
 #[test]

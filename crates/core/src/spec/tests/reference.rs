@@ -64,6 +64,11 @@ object_store = { endpoint = "https://s3.us-east-1.amazonaws.com", bucket = "hows
 parallel = 8
 machine = { cpu = 16, memory = "64Gi", architecture = "arm64", disk = "200Gi", types = [] }
 
+[cost]
+busy_hours = 200
+source = "our agreement of 2026-11"
+prices = { "m6a.2xlarge" = "0.21" }
+
 [autoscaler]
 enabled = true
 
@@ -130,6 +135,7 @@ fn generic(path: &KeyPath) -> String {
         ["trainees", _, rest @ ..] => format!("trainees.*.{}", rest.join(".")),
         ["core", "labels", _] => "core.labels.*".into(),
         ["tags", _] => "tags.*".into(),
+        ["cost", "prices", _] => "cost.prices.*".into(),
         keys => keys.join("."),
     }
 }
