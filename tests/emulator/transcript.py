@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from conftest import Client
 
 # Names that a server chooses: each gets a number when it is seen first, so that the same thing is called the same.
-CHOSEN = re.compile(r"\b(vpc|subnet|igw|eipalloc|eipassoc|nat|rtb|rtbassoc|sg|eni|lt|vpc-cidr-assoc|i|vol|r)-[0-9a-f]{8,17}\b")
+CHOSEN = re.compile(r"\b(?:(vpc|subnet|igw|eipalloc|eipassoc|nat|rtb|rtbassoc|sg|eni|lt|vpc-cidr-assoc|i|vol|r)-[0-9a-f]{8,17}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b")
 # What differs between any two runs, or is a matter of taste.
 UNSTEADY = {
     *("ResponseMetadata", "CreateTime", "CreateDate", "RoleId", "InstanceProfileId", "LaunchTime", "PublicIp", "PrivateIp", "UserId", "ClientToken"),
@@ -47,7 +47,7 @@ class Transcript:
         if isinstance(value, list):
             return sorted((self.steady(part) for part in value), key=repr)
         if isinstance(value, str):
-            return CHOSEN.sub(lambda found: self.names.setdefault(found[0], f"{found[1]}#{len(self.names)}"), value)
+            return CHOSEN.sub(lambda found: self.names.setdefault(found[0], f"{found[1] or 'uuid'}#{len(self.names)}"), value)
         return value
 
 

@@ -15,9 +15,9 @@ use futures::future::{BoxFuture, join_all};
 use howso_infra_core::plan::{Action, Direction};
 use howso_infra_core::provider::Facts;
 use howso_infra_core::spec::ClusterSpec;
-use howso_infra_core::{ErrorKind, Finding, Plan, ProviderError, Reason, Severity};
+use howso_infra_core::{ErrorKind, Finding, Observation, Plan, ProviderError, Reason, Severity};
 
-use crate::client_machine::INSTANCE;
+use crate::client_machine::{self, INSTANCE, RESIZE};
 use crate::clients::Clients;
 use crate::errors;
 use crate::facts::EksFacts;
@@ -33,8 +33,15 @@ struct Preflight<'a> {
 }
 
 /// Checks everything at the same time.
-pub(crate) async fn preflight(clients: &Clients, spec: &ClusterSpec, facts: &Facts, plan: &Plan) -> Vec<Finding> {
+pub(crate) async fn preflight(
+    clients: &Clients,
+    spec: &ClusterSpec,
+    facts: &Facts,
+    plan: &Plan,
+    observation: &Observation,
+) -> Vec<Finding> {
     let mut findings = obstacles(plan);
+    findings.extend(running_machine(spec, plan, observation));
     if plan.steps.is_empty() || plan.direction == Direction::Down {
         return findings;
     }
@@ -101,6 +108,18 @@ fn obstacles(plan: &Plan) -> Vec<Finding> {
         Some(blocking(&subject, decision.reason.to_string(), cure, kind))
     };
     plan.blocked().filter_map(finding).collect()
+}
+
+/// EC2 changes the type of an instance only while it is stopped, and when that may be is up to whoever works on it.
+fn running_machine(spec: &ClusterSpec, plan: &Plan, observation: &Observation) -> Option<Finding> {
+    let resizes = |action: &Action| matches!(action, Action::Update { call, .. } if call == RESIZE);
+    let is_resized = plan.steps.iter().any(|step| step.resource.kind() == INSTANCE && resizes(&step.action));
+    let machine = client_machine::found(observation, spec.location.as_str()).filter(|_| is_resized)?;
+    let message =
+        format!("{} is {}, and can get another type only while it is stopped", machine.physical_id, machine.state);
+    let cure = format!("when nobody works on it: {}, and afterwards {}", machine.stop, machine.start);
+    let kind = ErrorKind::Busy { by: "whoever works on the client machine".to_owned() };
+    (machine.state != "stopped").then(|| blocking("client machine", message, &cure, kind))
 }
 
 fn good(subject: &str, message: impl Into<String>) -> Finding {

@@ -86,9 +86,7 @@ impl Provider for EksProvider {
         plan: &Plan,
         observation: &Observation,
     ) -> Vec<Finding> {
-        let mut findings = client_machine::preflight(spec, plan, observation);
-        findings.extend(preflight::preflight(&self.backend.clients, spec, facts, plan).await);
-        findings
+        preflight::preflight(&self.backend.clients, spec, facts, plan, observation).await
     }
 
     fn backends(&self) -> Vec<Arc<dyn Backend>> {

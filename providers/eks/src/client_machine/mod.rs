@@ -14,17 +14,13 @@ mod submit;
 mod tests;
 
 pub(crate) use graph::{POOL, Surroundings, graph};
-pub(crate) use kinds::{INSTANCE, KINDS};
+pub(crate) use kinds::{INSTANCE, KINDS, RESIZE};
 pub(crate) use observe::{observe, observe_one, observed_instance_type};
 pub(crate) use poll::poll;
 pub(crate) use submit::submit;
 
-use howso_infra_core::plan::Action;
 use howso_infra_core::provider::ClientMachine;
-use howso_infra_core::spec::ClusterSpec;
-use howso_infra_core::{ErrorKind, Finding, Observation, Plan, ResourceId, Severity};
-
-use kinds::RESIZE;
+use howso_infra_core::{Observation, ResourceId};
 
 /// The only resource of most kinds of this area.
 const NAME: &str = "client";
@@ -46,23 +42,4 @@ pub(crate) fn found(observation: &Observation, region: &str) -> Option<ClientMac
         start: format!("aws ec2 start-instances --region {region} --instance-ids {id}"),
         stop: format!("aws ec2 stop-instances --region {region} --instance-ids {id}"),
     })
-}
-
-/// What stands in the way of the plan: EC2 changes the type of an instance only while it is stopped, and when that may be is up to whoever
-/// works on it.
-pub(crate) fn preflight(spec: &ClusterSpec, plan: &Plan, observation: &Observation) -> Vec<Finding> {
-    let resizes = |action: &Action| matches!(action, Action::Update { call, .. } if call == RESIZE);
-    let is_resized = plan.steps.iter().any(|step| step.resource.kind() == INSTANCE && resizes(&step.action));
-    let machine = found(observation, spec.location.as_str()).filter(|_| is_resized);
-    let Some(machine) = machine.filter(|machine| machine.state != "stopped") else { return Vec::new() };
-    vec![Finding {
-        severity: Severity::Blocking,
-        subject: "client machine".to_owned(),
-        message: format!(
-            "{} is {}, and can get another type only while it is stopped",
-            machine.physical_id, machine.state
-        ),
-        cure: Some(format!("when nobody works on it: {}, and afterwards {}", machine.stop, machine.start)),
-        kind: Some(ErrorKind::Busy { by: "whoever works on the client machine".to_owned() }),
-    }]
 }

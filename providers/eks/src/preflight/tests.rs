@@ -48,7 +48,7 @@ fn facts() -> Facts {
 async fn checked(server: &Server, more: &str) -> Vec<Finding> {
     let spec = specification("large", more).unwrap();
     let plan = plan(&graph(&spec, &facts()).unwrap());
-    preflight(&server.clients(), &spec, &facts(), &plan).await
+    preflight(&server.clients(), &spec, &facts(), &plan, &Observation::default()).await
 }
 
 fn about<'a>(findings: &'a [Finding], subject: &str) -> &'a Finding {
@@ -147,7 +147,8 @@ async fn apis_that_are_not_there_are_notes() {
 async fn a_plan_without_steps_asks_nothing() {
     let server = Server::start(account);
     let spec = specification("large", "").unwrap();
-    let findings = preflight(&server.clients(), &spec, &facts(), &plan(&Graph::default())).await;
+    let findings =
+        preflight(&server.clients(), &spec, &facts(), &plan(&Graph::default()), &Observation::default()).await;
     assert!(findings.is_empty() && server.calls().is_empty(), "{findings:?} {:?}", server.calls());
 }
 
