@@ -29,8 +29,9 @@ pub(super) fn instance(instance: &Instance) -> Option<Found> {
     let status = match &state {
         Some(InstanceStateName::Terminated) => return None,
         Some(InstanceStateName::ShuttingDown) => Status::Deleting,
-        Some(InstanceStateName::Pending) => Status::Pending { state: "pending".to_owned() },
-        Some(_) | None => Status::Ready,
+        Some(InstanceStateName::Running | InstanceStateName::Stopping | InstanceStateName::Stopped) => Status::Ready,
+        Some(other) => Status::Pending { state: other.as_str().to_owned() },
+        None => Status::Pending { state: "unknown".to_owned() },
     };
     let id = instance.instance_id.clone()?;
     let tags = tags::from_ec2(instance.tags());

@@ -45,6 +45,7 @@ fn machine() -> ResourceId {
 async fn whether_it_runs_is_up_to_its_users() {
     for (state, status) in [
         ("pending", Some(Status::Pending { state: "pending".to_owned() })),
+        ("something-new", Some(Status::Pending { state: "something-new".to_owned() })),
         ("running", Some(Status::Ready)),
         ("stopping", Some(Status::Ready)),
         ("stopped", Some(Status::Ready)),
