@@ -37,7 +37,7 @@ def inhabited(inhabited_server: Rig, binary: str, tmp_path: Path) -> Iterator[Ri
     """An empty account that enforces IAM; its caller may do the actions that `plan --policy` writes, and nothing else.
 
     Without conditions, because ministack does not know the tags of resources, nor those that a call to EC2 gives; and of EC2
-    and Auto Scaling it knows no resources.
+    and Auto Scaling it knows no resources, nor instance profiles.
     """
     for rig in _fresh(inhabited_server):
         command = [binary, "plan", "--policy", str(tmp_path / "policies"), *WHOLE]
@@ -47,7 +47,7 @@ def inhabited(inhabited_server: Rig, binary: str, tmp_path: Path) -> Iterator[Ri
             document = json.loads(path.read_text())
             for statement in document["Statement"]:
                 statement.pop("Condition", None)
-                if any(action.startswith(("ec2:", "autoscaling:")) for action in statement["Action"]):
+                if any(action.startswith(("ec2:", "autoscaling:")) or action.endswith("InstanceProfile") for action in statement["Action"]):
                     statement["Resource"] = "*"
             policy = iam.create_policy(PolicyName=path.stem, PolicyDocument=json.dumps(document))["Policy"]
             iam.attach_user_policy(UserName="operator", PolicyArn=policy["Arn"])
