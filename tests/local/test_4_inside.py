@@ -131,7 +131,8 @@ def test_every_new_worker_fetches_the_image_of_trainees(cli: Cli, before: docker
     wait_for("the image on both workers", lambda: loaders(cli) == found.workers, 60)
     # It stands in the way of nothing: a worker with nothing else on it goes, and so does the cluster.
     cli.up(*SETTINGS, image).expect(0)
-    wait_for("one worker", lambda: loaders(cli) == nodes(cli).workers, 60)
+    # Kubernetes remembers a pod of a node that is gone for a minute or so (`pod-garbage-collector`: 40 s, looked at every 20 s).
+    wait_for("one worker", lambda: loaders(cli) == nodes(cli).workers, 180)
     cli.up(*SETTINGS).expect(0)
     assert "howso-image-loader" not in cli.kubectl("--namespace", "kube-system", "get", "daemonsets", "--output", "name")
     cli.up(*SETTINGS, image).expect(0)
