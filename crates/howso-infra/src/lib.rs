@@ -23,7 +23,7 @@ mod verify;
 
 pub use howso_infra_core as core;
 pub use howso_infra_engine as engine;
-pub use howso_infra_kubernetes::{Growth, PodReference, Unhelped, Workload};
+pub use howso_infra_kubernetes::{CHECK, Growth, PodReference, Unhelped, Workload};
 
 pub use autoscale::{Autoscaler, Resize};
 pub use error::Error;

@@ -5,15 +5,12 @@
 
 use howso_infra::core::plan::{Action, Direction, Plan, Replacement, Step};
 use howso_infra::core::spec::ClusterSpec;
-use howso_infra::{Goal, Session, interrupt};
+use howso_infra::{CHECK, Goal, Session, interrupt};
 
 use super::{Context, client, release};
 use crate::failure::Failure;
 use crate::signals::Signals;
 use crate::view::style::counted;
-
-/// The kind of what is only looked at.
-const CHECK: &str = "kubernetes/check";
 
 /// How the kinds of what lives inside a cluster begin.
 const INSIDE: &str = "kubernetes/";

@@ -10,6 +10,7 @@ use super::kinds::{INSTANCE, INSTANCE_PROFILE, INSTANCE_PROFILE_ROLE, SECURITY_G
 use super::{NAME, profile};
 use crate::clients::Clients;
 use crate::context::{ObserveContext, Wanted};
+use crate::network::filter;
 use crate::tags::{self, Tags};
 use crate::{errors, pages};
 
@@ -47,11 +48,6 @@ pub(crate) async fn observe_one(
     let mut observation = Reader { clients, context }.read(wanted.id.kind()).await?;
     observation.resources.retain(|id, _| id == wanted.id);
     Ok(observation)
-}
-
-/// Selects by one field. Unlike an id parameter, it answers an unknown id with an empty list.
-pub(super) fn filter(name: &str, value: &str) -> Filter {
-    Filter::builder().name(name).values(value).build()
 }
 
 /// Reads the instances that filters select.

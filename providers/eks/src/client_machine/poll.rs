@@ -5,9 +5,10 @@ use howso_infra_core::{Attributes, ErrorKind, OperationVerb, Progress, ProviderE
 
 use super::convert;
 use super::kinds::INSTANCE;
-use super::observe::{filter, instances};
+use super::observe::instances;
 use crate::clients::Clients;
 use crate::errors;
+use crate::network::filter;
 
 /// Asks once, and changes nothing.
 pub(crate) async fn poll(clients: &Clients, ticket: &Ticket) -> Result<Progress, ProviderError> {

@@ -128,6 +128,7 @@ pub(super) async fn remove_role(iam: &Client, attributes: &Attributes) -> Result
     Ok(settled(format!("{profile}/{role}")))
 }
 
-fn settled(physical_id: impl Into<String>) -> Submitted {
+/// The resource is changed or gone, and has no outputs.
+pub(super) fn settled(physical_id: impl Into<String>) -> Submitted {
     Submitted::Settled { physical_id: physical_id.into(), outputs: Attributes::new() }
 }

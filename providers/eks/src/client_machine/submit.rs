@@ -12,6 +12,7 @@ use howso_infra_core::operation::FieldChange;
 use howso_infra_core::{Attributes, Operation, OperationVerb, ProviderError, Submitted, Ticket, Value, Work};
 
 use super::kinds::{INSTANCE, INSTANCE_PROFILE, INSTANCE_PROFILE_ROLE, RESIZE, SECURITY_GROUP, call};
+use super::profile::settled;
 use super::{convert, profile};
 use crate::clients::Clients;
 use crate::errors;
@@ -175,10 +176,6 @@ async fn revoke_ingress(ec2: &Client, id: &str, changes: &[FieldChange]) -> Resu
     let request = ec2.revoke_security_group_ingress().group_id(id).set_ip_permissions(Some(permissions));
     request.send().await.map_err(errors::mutating(OperationVerb::Update, call))?;
     Ok(())
-}
-
-fn settled(physical_id: &str) -> Submitted {
-    Submitted::Settled { physical_id: physical_id.to_owned(), outputs: Attributes::new() }
 }
 
 fn accepted(operation: &Operation, verb: OperationVerb, physical_id: &str) -> Submitted {

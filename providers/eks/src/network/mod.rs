@@ -18,5 +18,5 @@ pub(crate) use kinds::KINDS;
 pub(crate) use layout::layout;
 pub(crate) use observe::{observe, observe_one};
 pub(crate) use poll::poll;
-pub(crate) use read::dns;
+pub(crate) use read::{dns, filter};
 pub(crate) use submit::submit;

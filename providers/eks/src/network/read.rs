@@ -13,7 +13,7 @@ pub(super) fn of_cluster(cluster: &str) -> Filter {
 }
 
 /// Selects by one field, for example `vpc-id`. Unlike an id parameter, it answers an unknown id with an empty list.
-pub(super) fn filter(name: &str, value: &str) -> Filter {
+pub(crate) fn filter(name: &str, value: &str) -> Filter {
     Filter::builder().name(name).values(value).build()
 }
 
