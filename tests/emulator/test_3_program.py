@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,9 @@ def test_a_large_cluster_comes_changes_and_goes(program: Program, emulated: Clie
     assert proved.returncode == 0 and "from no worker node" in proved.stdout, proved.stdout + proved.stderr
     worker = emulated("eks").describe_nodegroup(clusterName="demo", nodegroupName="worker")["nodegroup"]
     assert worker["scalingConfig"]["desiredSize"] == 1
+    told = json.loads(program.run("client", *CLUSTER, "--measured", "--output", "json").stdout)
+    assert f"after {told['measured_secs']} s, from no worker node" in proved.stdout, (told, proved.stdout)
+    assert told["create_max_wait_secs"] >= 400
 
     gone = program.run("down", *CLUSTER, "--yes", "demo")
     assert gone.returncode == 0 and "nothing is left" in gone.stderr, gone.stderr

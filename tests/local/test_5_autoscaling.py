@@ -170,10 +170,20 @@ def test_up_goes_on_with_scaling_and_verify_makes_a_worker_appear_from_none(cli:
     process = cli.start(*cli.up_arguments(*SETTINGS), "--autoscale", "--idle-for", f"{IDLE_SECS}s")
     wait_for("access", lambda: (cli.home / ".kube" / "howso-local.yaml").exists(), timeout=180)
     image = cli.images.get("PAUSE_IMAGE", "registry.k8s.io/pause:3.10")
+    unmeasured = cli.run("client", *cli.spec(*SETTINGS), "--measured").expect(2)
+    assert "verify --scale" in unmeasured.stderr, unmeasured.stderr
     proved = cli.run("verify", *cli.spec(*SETTINGS), "--scale", "--image", image, timeout=300).expect(0)
     assert "made no worker appear" in proved.stdout, proved.stdout
     assert "worker canary: runs on the worker node k3d-local-worker-0 after" in proved.stdout, proved.stdout
     assert "from no worker node" in proved.stdout, proved.stdout
+    told = json.loads(cli.run("client", *cli.spec(*SETTINGS), "--measured", "--output", "json").expect(0).stdout.splitlines()[-1])
+    assert f"k3d-local-worker-0 after {told['measured_secs']} s" in proved.stdout, (told, proved.stdout)
+    # Another cluster, on which it took longer than a client waits by itself.
+    cli.kubectl("annotate", "namespace", "howso", "howso-infra/worker-wait-secs=251", "--overwrite")
+    slow = json.loads(cli.run("client", *cli.spec(*SETTINGS), "--measured", "--output", "json").expect(0).stdout.splitlines()[-1])
+    assert (slow["measured_secs"], slow["create_max_wait_secs"]) == (251, 600), slow
+    (cli.home / "howso.yml").write_text("howso:\n  options:\n    create_max_wait_time: 200\n")
+    assert "251 s on this cluster" in cli.run("doctor", *cli.spec(*SETTINGS)).stdout
     wait_for("no workers", lambda: workers(cli) == [] and is_settled_without_worker(cli))
     process.send_signal(signal.SIGINT)
     cli.finish(process, ("up",)).expect(0)

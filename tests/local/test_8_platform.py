@@ -142,8 +142,23 @@ def test_up_until_platform_installs_it_on_core_nodes(cli: Watched) -> None:
     assert set(where) >= {"nats", "redis", "postgresql", "minio", "api", "ums"}
     for name, places in where.items():
         assert set(places) <= set(core), f"{name} is on {places}, which is not all core ({core})"
-    status = platform(cli, "status").expect(0)
-    assert "5 as wanted" in status.stdout and "each where it should" in status.stdout, status
+    # Scalers find no use of pods that are this young.
+    wait_for("a platform without findings", lambda: "each where it should" in (status := platform(cli, "status").expect(0)).stdout and "5 as wanted" in status.stdout, 120)
+
+
+def test_services_are_scaled_by_what_they_use_within_the_bounds_of_the_values(cli: Watched) -> None:
+    values(cli, "platform", api={"isBusy": True, "autoscaling": {"maxReplicas": 4}})
+    platform(cli, "up").expect(0)
+
+    def scaled() -> dict[str, tuple[int, int, int]]:
+        return {each["metadata"]["name"].removeprefix("howso-platform-"): (each["spec"]["minReplicas"], each["spec"]["maxReplicas"], each["status"].get("currentReplicas", 0)) for each in items(cli, "hpa")}
+
+    # The metrics are those of the real metrics server, and the work is real.
+    wait_for("replicas", lambda: scaled() == {"api": (3, 4, 4), "restapi": (3, 10, 3), "ums": (3, 10, 3)}, 180)
+    limited = cli.run("doctor", *cli.spec()).stdout
+    assert "scaling of howso-platform-api: is at its maximum of 4 and would go on" in limited, limited
+    values(cli, "platform")
+    platform(cli, "up").expect(0)
 
 
 def test_a_second_time_changes_nothing_and_a_change_only_what_it_is_about(cli: Watched) -> None:

@@ -617,6 +617,9 @@ pub(crate) struct ClientArguments {
     /// It is made by `up` when the specification has a table `[client]`.
     #[arg(long, conflicts_with = "merge")]
     pub(crate) machine: bool,
+    /// Ask the cluster how long a worker took when `verify --scale` last made one appear, and count with it where it is more than usual
+    #[arg(long, conflicts_with = "machine")]
+    pub(crate) measured: bool,
     /// Put the time into this configuration of a client, for example ~/.howso/howso.yml; a new one is made
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) merge: Option<Utf8PathBuf>,

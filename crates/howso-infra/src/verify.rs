@@ -34,7 +34,8 @@ pub enum Scaling {
 
 impl Session {
     /// Makes pods like trainees and like services of the platform, and looks where they land. Whatever happens, also when this
-    /// is not waited for to the end, [`Session::remove_canaries`] must follow.
+    /// is not waited for to the end, [`Session::remove_canaries`] must follow. How long a worker took to appear from none is written onto the
+    /// cluster, for clients.
     pub async fn verify(&self, scaling: Scaling, image: &str) -> Result<Vec<Finding>, Error> {
         let Some(backend) = &self.kubernetes else { return Ok(vec![unreachable()]) };
         let workers = self.reading(async || backend.worker_nodes().await).await?;
@@ -53,6 +54,12 @@ impl Session {
             }
         }
         Ok(findings)
+    }
+
+    /// How long a worker took to appear from none when that was last proved on this cluster; [`None`] when it never was. Seconds.
+    pub async fn measured_worker_wait_secs(&self) -> Result<Option<u64>, Error> {
+        let Some(backend) = &self.kubernetes else { return Ok(None) };
+        self.reading(async || backend.measured_worker_wait().await).await
     }
 
     /// Removes every canary.
@@ -116,6 +123,9 @@ impl Session {
             Ok((landing, elapsed)) if landing.is_worker && !landing.is_core => {
                 let seconds = elapsed.as_secs();
                 let from = if workers == 0 { ", from no worker node" } else { "" };
+                if workers == 0 {
+                    self.reading(async || backend.note_worker_wait(seconds).await).await?;
+                }
                 let message = format!("runs on the worker node {} after {seconds} s{from}", landing.node);
                 finding(Severity::Good, canary, message, None)
             }

@@ -14,6 +14,7 @@ mod graph;
 mod kinds;
 mod list;
 mod manifest;
+mod measured;
 mod object;
 mod objects;
 mod observe;

@@ -23,21 +23,37 @@ pub struct Wait {
     pub secs: u64,
     /// What it follows from.
     pub node: NodeWait,
+    /// How long a node took on this cluster, when that was measured. Seconds.
+    pub measured_secs: Option<u64>,
 }
 
 impl Wait {
-    /// The time for a platform on which nodes take this long.
-    pub fn of(node: NodeWait) -> Self {
-        Self { secs: node.client_wait_secs(), node }
+    /// The time for a platform on which nodes take this long, and for a cluster on which one took as long as was measured.
+    pub fn of(node: NodeWait, measured_secs: Option<u64>) -> Self {
+        Self { secs: node.client_wait_secs(measured_secs), node, measured_secs }
+    }
+
+    /// A node that takes so long is nothing unusual. Seconds.
+    fn usual_max_secs(self) -> u64 {
+        self.node.p99_secs.max(self.measured_secs.unwrap_or_default())
     }
 
     /// Why it is so long, in one sentence.
     pub fn reason(self) -> String {
         let NodeWait { median_secs, p99_secs } = self.node;
-        format!(
-            "a trainee that needs a new node waits {median_secs} s, and one of a hundred more than {p99_secs} s: twice that, in whole \
-             hundreds"
-        )
+        match self.measured_secs {
+            Some(measured_secs) if measured_secs > p99_secs => format!(
+                "a new node took {measured_secs} s on this cluster, where {median_secs} s are usual: twice that, in whole hundreds"
+            ),
+            Some(measured_secs) => format!(
+                "a trainee that needs a new node waits {median_secs} s ({measured_secs} s were measured on this cluster), and one of a \
+                 hundred more than {p99_secs} s: twice that, in whole hundreds"
+            ),
+            None => format!(
+                "a trainee that needs a new node waits {median_secs} s, and one of a hundred more than {p99_secs} s: twice that, in whole \
+                 hundreds"
+            ),
+        }
     }
 }
 
@@ -77,7 +93,7 @@ pub fn configured(text: &str) -> Result<u64, MergeError> {
 
 /// Whether a client that waits so long gives up before a trainee that needs a new node is there, now and then.
 pub fn is_too_short(secs: u64, wait: Wait) -> bool {
-    secs != 0 && secs < wait.node.p99_secs
+    secs != 0 && secs < wait.usual_max_secs()
 }
 
 /// Puts the time into a client's configuration, of which everything else stays as it is: settings, comments, order. A longer time

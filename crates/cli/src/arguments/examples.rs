@@ -89,6 +89,7 @@ pub(super) const CLIENT: &str = "\
 Examples:
   howso-infra client --provider eks
   howso-infra client --merge ~/.howso/howso.yml
+  howso-infra client --measured
   howso-infra client --machine";
 
 pub(super) const PROFILE: &str = "\

@@ -16,10 +16,15 @@ use super::{Context, profile};
 use crate::arguments::ClientArguments;
 use crate::failure::Failure;
 use crate::settings;
+use crate::signals::Signals;
 use crate::view::Report;
 use crate::view::style::{Style, lines};
 
-pub(super) fn run(context: &Context<'_>, arguments: &ClientArguments) -> Result<(), Failure> {
+pub(super) async fn run(
+    context: &Context<'_>,
+    signals: &mut Signals,
+    arguments: &ClientArguments,
+) -> Result<(), Failure> {
     let layers = settings::with_profile(settings::layers(&arguments.spec, context.machine)?, context.machine)?;
     let spec = profile::resolve_as_far_as_possible(context, layers)?.spec;
     let platform = Platform::named(spec.provider.as_str()).ok_or_else(|| {
@@ -28,7 +33,8 @@ pub(super) fn run(context: &Context<'_>, arguments: &ClientArguments) -> Result<
             "for example --provider eks, or provider in howso-infra.toml",
         )
     })?;
-    let wait = Wait::of(platform.node_wait);
+    let measured_secs = if arguments.measured { Some(measured_secs(context, signals, arguments).await?) } else { None };
+    let wait = Wait::of(platform.node_wait, measured_secs);
     if let Some(file) = &arguments.merge {
         return put(context, file, wait);
     }
@@ -36,14 +42,28 @@ pub(super) fn run(context: &Context<'_>, arguments: &ClientArguments) -> Result<
     Ok(())
 }
 
+/// How long a worker took to appear from none on the cluster.
+async fn measured_secs(
+    context: &Context<'_>,
+    signals: &mut Signals,
+    arguments: &ClientArguments,
+) -> Result<u64, Failure> {
+    let (_, session) = context.open(&arguments.spec).await?;
+    let measured = signals.or_stop(session.measured_worker_wait_secs()).await??;
+    measured.ok_or_else(|| {
+        Failure::usage(
+            "nobody has measured on this cluster how long a worker takes to appear from none",
+            "howso-infra verify --scale measures it, while there is no worker",
+        )
+    })
+}
+
 /// Where a client looks for its configuration, in a directory.
 const FILE_NAMES: [&str; 2] = ["howso.yml", "howso.yaml"];
 
 /// Whether the client of this machine waits long enough; nothing when there is none.
-pub(super) fn findings(context: &Context<'_>, spec: &ClusterSpec) -> Vec<Finding> {
-    let Some(wait) = Platform::named(spec.provider.as_str()).map(|platform| Wait::of(platform.node_wait)) else {
-        return Vec::new();
-    };
+pub(super) fn findings(context: &Context<'_>, spec: &ClusterSpec, measured_secs: Option<u64>) -> Vec<Finding> {
+    let Some(wait) = wait(spec, measured_secs) else { return Vec::new() };
     // The variable wins, for a client as well.
     if let Some(value) = context.machine.variable(WAIT_VARIABLE) {
         let cure = format!("export {WAIT_VARIABLE}={}", wait.secs);
@@ -63,6 +83,11 @@ pub(super) fn findings(context: &Context<'_>, spec: &ClusterSpec) -> Vec<Finding
         .collect()
 }
 
+/// How long clients of a cluster should wait; [`None`] for a platform of which nothing is known.
+fn wait(spec: &ClusterSpec, measured_secs: Option<u64>) -> Option<Wait> {
+    Platform::named(spec.provider.as_str()).map(|platform| Wait::of(platform.node_wait, measured_secs))
+}
+
 /// The configurations of clients on this machine.
 fn configurations(context: &Context<'_>) -> impl Iterator<Item = (String, Utf8PathBuf)> {
     let home = context.machine.home().map(|home| home.join(".howso")).ok();
@@ -72,10 +97,8 @@ fn configurations(context: &Context<'_>) -> impl Iterator<Item = (String, Utf8Pa
 }
 
 /// Lets every client of this machine wait long enough whose configuration says otherwise. What cannot be read stays as it is.
-pub(super) fn fix(context: &Context<'_>, spec: &ClusterSpec) -> Result<(), Failure> {
-    let Some(wait) = Platform::named(spec.provider.as_str()).map(|platform| Wait::of(platform.node_wait)) else {
-        return Ok(());
-    };
+pub(super) fn fix(context: &Context<'_>, spec: &ClusterSpec, measured_secs: Option<u64>) -> Result<(), Failure> {
+    let Some(wait) = wait(spec, measured_secs) else { return Ok(()) };
     for (text, path) in configurations(context) {
         if configured(&text).is_ok_and(|secs| is_too_short(secs, wait)) {
             put(context, &path, wait)?;
@@ -141,7 +164,7 @@ impl Report for WaitReport {
 
     fn json(&self) -> Value {
         json!({
-            "create_max_wait_secs": self.0.secs, "reason": self.0.reason(), "variable": WAIT_VARIABLE,
+            "create_max_wait_secs": self.0.secs, "measured_secs": self.0.measured_secs, "reason": self.0.reason(), "variable": WAIT_VARIABLE,
             "configuration": fresh(self.0),
         })
     }

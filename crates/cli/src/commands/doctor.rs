@@ -1,10 +1,10 @@
 //! `doctor`: everything that `up` needs, and whether a cluster that is there does what it is for, by reads alone; with `--fix` after what is
 //! safe to cure was cured.
 
-use howso_infra::Goal;
 use howso_infra::core::plan::Replacement;
 use howso_infra::core::provider::KubeconfigUser;
 use howso_infra::core::{Finding, Severity};
+use howso_infra::{Goal, Session};
 
 use super::{Context, client, fix};
 use crate::arguments::DoctorArguments;
@@ -34,7 +34,7 @@ pub(super) async fn run(
         cure: crate::view::plan::hint(&decision.reason),
         kind: None,
     }));
-    findings.extend(client::findings(context, &spec));
+    findings.extend(client::findings(context, &spec, measured_secs(signals, &session).await?));
     findings.push(program(context, "kubectl", "install it from https://kubernetes.io/docs/tasks/tools/"));
     if !prepared.observation.resources.is_empty()
         && let Some(access) = signals.or_stop(session.access()).await??
@@ -48,6 +48,11 @@ pub(super) async fn run(
         Exit::Done => Ok(()),
         _ => Err(Failure::Found(findings)),
     }
+}
+
+/// How long a worker took to appear from none on the cluster, when it can be asked. That it cannot be is told by what else is asked of it.
+pub(super) async fn measured_secs(signals: &mut Signals, session: &Session) -> Result<Option<u64>, Failure> {
+    Ok(signals.or_stop(session.measured_worker_wait_secs()).await?.unwrap_or_default())
 }
 
 /// A program that people need later, though this one does not.

@@ -7,7 +7,7 @@ use howso_infra::core::plan::{Action, Direction, Plan, Replacement, Step};
 use howso_infra::core::spec::ClusterSpec;
 use howso_infra::{CHECK, Goal, Session, interrupt};
 
-use super::{Context, client, release};
+use super::{Context, client, doctor, release};
 use crate::failure::Failure;
 use crate::signals::Signals;
 use crate::view::style::counted;
@@ -22,9 +22,9 @@ pub(super) async fn run(
     spec: &ClusterSpec,
     session: &Session,
 ) -> Result<(), Failure> {
-    client::fix(context, spec)?;
     let goal = Goal::Up { replacement: Replacement::Refused };
     let run = signals.or_stop(session.begin(goal)).await??;
+    client::fix(context, spec, doctor::measured_secs(signals, session).await?)?;
     let plan = &run.prepared().plan;
     let others = plan.steps.iter().filter(|step| !is_safe(step)).count();
     // A check passes by what is done before it; by itself there would be nothing but to wait.

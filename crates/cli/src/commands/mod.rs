@@ -83,7 +83,7 @@ pub(crate) fn run(context: &Context<'_>, verb: Verb) -> Result<(), Failure> {
         Verb::Client(arguments) if arguments.machine => {
             block_on(async |signals| Box::pin(client_machine::run(context, signals, arguments)).await)
         }
-        Verb::Client(arguments) => client::run(context, &arguments),
+        Verb::Client(arguments) => block_on(async |signals| Box::pin(client::run(context, signals, &arguments)).await),
         Verb::Profile(verb) => profile::run(context, verb),
         Verb::Adopt(arguments) => block_on(async |signals| Box::pin(adopt::run(context, signals, arguments)).await),
         Verb::Completions(arguments) => completions::run(context, &arguments),

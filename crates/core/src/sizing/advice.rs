@@ -196,7 +196,7 @@ pub fn advise(question: &Question<'_>) -> Result<Advice, NoAdvice> {
         cost,
         node_wait_median_secs: median_secs,
         node_wait_p99_secs: p99_secs,
-        client_wait_secs: platform.node_wait.client_wait_secs(),
+        client_wait_secs: platform.node_wait.client_wait_secs(None),
     })
 }
 

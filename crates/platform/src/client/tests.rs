@@ -59,7 +59,7 @@ fn what_is_no_configuration_is_left_alone() {
 
 #[test]
 fn each_platform_has_its_time_with_its_reason() {
-    let waits = [&EKS, &GKE, &AKS, &OPENSHIFT, &K3D].map(|platform| Wait::of(platform.node_wait));
+    let waits = [&EKS, &GKE, &AKS, &OPENSHIFT, &K3D].map(|platform| Wait::of(platform.node_wait, None));
     assert_eq!(waits.map(|wait| wait.secs), [400, 500, 700, 900, 100]);
     let text = fresh(waits[0]);
     assert_eq!(merge(&text, 400), Ok(Merged::Kept { secs: 400 }));
@@ -67,6 +67,19 @@ fn each_platform_has_its_time_with_its_reason() {
         text.contains("# a trainee that needs a new node waits 121 s, and one of a hundred more than 197 s"),
         "{text}"
     );
+}
+
+/// A cluster on which nodes take longer than anywhere has the last word; one on which they take less proves nothing about the next.
+#[test]
+fn what_was_measured_makes_it_longer_and_never_shorter() {
+    let told = |measured_secs| {
+        let wait = Wait::of(EKS.node_wait, measured_secs);
+        (wait.secs, is_too_short(250, wait), wait.reason().contains("on this cluster"))
+    };
+    assert_eq!(told(None), (400, false, false));
+    assert_eq!(told(Some(60)), (400, false, true));
+    assert_eq!(told(Some(197)), (400, false, true));
+    assert_eq!(told(Some(251)), (600, true, true));
 }
 
 /// Settings of any form, with comments in any place.
@@ -105,7 +118,7 @@ proptest! {
 fn a_client_that_was_told_nothing_gives_up_too_soon_in_every_cloud() {
     use howso_infra_core::sizing::Platform;
     for provider in ["eks", "gke", "aks", "openshift"] {
-        let wait = Wait::of(Platform::named(provider).unwrap().node_wait);
+        let wait = Wait::of(Platform::named(provider).unwrap().node_wait, None);
         let told = |text: &str| is_too_short(configured(text).unwrap(), wait);
         assert!(
             told("howso: {debug: true}") && told("") && told("howso: {options: {create_max_wait_time: 30}}"),

@@ -92,5 +92,5 @@ fn image(architecture: Architecture) -> String {
 }
 
 fn user_data() -> String {
-    USER_DATA.replace("@WAIT_SECS@", &platform::EKS.node_wait.client_wait_secs().to_string())
+    USER_DATA.replace("@WAIT_SECS@", &platform::EKS.node_wait.client_wait_secs(None).to_string())
 }
