@@ -357,6 +357,62 @@ def test_charts_come_from_a_registry_that_knows_the_licence(cli: Watched, regist
     assert kept == [], "the login is for as long as Helm works"
 
 
+PULL_PASSWORD = "canary-of-a-login"
+
+
+@pytest.fixture
+def private_image(cli: Watched, tmp_path: Path) -> Iterator[str]:
+    """An image in a registry that asks for a password, on the loopback address of MinIO's node, where Kubernetes expects no TLS."""
+    platform(cli, "up").expect(0)
+    [node] = [each["spec"]["nodeName"] for each in items(cli, "pods") if each["metadata"]["labels"]["app"] == "minio"]
+    (tmp_path / "htpasswd").write_bytes(b"puller:" + bcrypt.hashpw(PULL_PASSWORD.encode(), bcrypt.gensalt(5)) + b"\n")
+    settings = ("REGISTRY_AUTH=htpasswd", "REGISTRY_AUTH_HTPASSWD_PATH=/given/htpasswd", "REGISTRY_AUTH_HTPASSWD_REALM=images", "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=/given/images")
+    given = ("--volume", f"{tmp_path}:/given", *(word for each in settings for word in ("--env", each)))
+    image = cli.images.get("REGISTRY_IMAGE", "registry:2")
+    filled = docker.output("docker", "run", "--detach", "--publish", "127.0.0.1::5000", *given, image).strip()
+    started = [filled]
+    try:
+        address = docker.output("docker", "port", filled, "5000/tcp").split()[0]
+        login = ("docker", "--config", str(tmp_path / "docker"))
+        wait_for("the registry", lambda: "Succeeded" in docker.output(*login, "login", "--username", "puller", "--password", PULL_PASSWORD, address, check=False), 30)
+        docker.output("docker", "tag", cli.images.get("BUSYBOX_IMAGE", "busybox:1.36"), f"{address}/private:1")
+        docker.output(*login, "push", f"{address}/private:1")
+        docker.output("docker", "rmi", f"{address}/private:1")
+        docker.output("docker", "rm", "--force", "--volumes", filled)
+        started.append(docker.output("docker", "run", "--detach", "--network", f"container:{node}", *given, image).strip())
+        yield "127.0.0.1:5000/private:1"
+    finally:
+        for container in started:
+            docker.output("docker", "rm", "--force", "--volumes", container, check=False)
+
+
+def test_a_private_image_is_fetched_with_the_secret_that_was_given(cli: Watched, private_image: str) -> None:
+    # Its volume keeps it on the node that it is on.
+    values(cli, "minio", image=private_image)
+    without = platform(cli, "up", "--set", "engine.step_deadline_max=15s").expect(1)
+    assert "has no image" in without.stderr, without
+    wanted = ("--set", "image_pull_secret=registry", "--set", "worker_image=127.0.0.1:5000/private:1")
+    asked = platform(cli, "up", *wanted).expect(2)
+    assert "the secret registry is not there" in asked.stderr and "platform.image_pull_file" in asked.stderr, asked
+    auth = base64.b64encode(f"puller:{PULL_PASSWORD}".encode()).decode()
+    logins = cli.home / "docker.json"
+    logins.write_text(json.dumps({"auths": {"127.0.0.1:5000": {"auth": auth}}}))
+    platform(cli, "up", *wanted, "--set", f"platform.image_pull_file={logins}").expect(0)
+    # The loader of worker images runs in Kubernetes' own namespace.
+    for namespace in ("howso", "kube-system"):
+        secret = json.loads(cli.kubectl("--namespace", namespace, "get", "secret", "registry", "--output", "json"))
+        assert secret["type"] == "kubernetes.io/dockerconfigjson" and "howso-infra/deployment" in secret["metadata"]["labels"], secret
+    again = cli.run("platform", "up", "--yes", *wanted, env=MISLEADING, timeout=300).expect(0)
+    assert "nothing was changed" in again.stderr, "who was given them once need not be given them again"
+    told = cli.printed + helm(cli, "get", "values", "platform-minio", "--all")
+    kept = [path for path in cli.home.rglob("*") if path.is_file() and path != logins and (auth.encode() in path.read_bytes() or PULL_PASSWORD.encode() in path.read_bytes())]
+    assert PULL_PASSWORD not in told and auth not in told and kept == [], kept
+    values(cli, "minio")
+    platform(cli, "up").expect(0)
+    for namespace in ("howso", "kube-system"):
+        cli.kubectl("--namespace", namespace, "delete", "secret", "registry")
+
+
 def test_a_cluster_of_somebody_else_is_left_alone(cli: Watched) -> None:
     cli.k3d("cluster", "create", "other", "--image", cli.images["NODE_IMAGE"], "--no-lb", "--kubeconfig-update-default=false", "--wait")
     try:

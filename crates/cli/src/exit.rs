@@ -74,7 +74,7 @@ impl Exit {
             | Error::PlanOutdated { .. }
             | Error::ScaledByPlatform { .. }
             | Error::PlatformFile(_)
-            | Error::BucketKeysMissing { .. } => Self::Usage,
+            | Error::SecretNotGiven { .. } => Self::Usage,
             Error::NotAsWanted { .. } => Self::Changes,
             Error::Provider(error) => Self::of_kind(&error.kind),
             Error::Journal(JournalError::Held { .. } | JournalError::Lost { .. }) | Error::HelmElsewhere { .. } => {

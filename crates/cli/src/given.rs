@@ -1,9 +1,9 @@
-//! What the platform is given and no specification holds: the licence by which the registry of charts knows its customers, and the keys
-//! of a bucket. From a file, else from the environment.
+//! What the platform is given and no specification holds: the licence by which the registry of charts knows its customers, the keys of a
+//! bucket, and the logins of registries of images. From a file, else from the environment.
 
 use camino::Utf8Path;
 use howso_infra::core::spec::PlatformSpec;
-use howso_infra::platform::{BucketKeys, Given, License};
+use howso_infra::platform::{BucketKeys, Given, ImagePullConfig, License, NoLogins};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -14,6 +14,7 @@ const EMAIL_VARIABLE: &str = "HOWSO_LICENSE_EMAIL";
 const ID_VARIABLE: &str = "HOWSO_LICENSE_ID";
 const ACCESS_KEY_VARIABLE: &str = "HOWSO_OBJECT_STORE_ACCESS_KEY";
 const SECRET_KEY_VARIABLE: &str = "HOWSO_OBJECT_STORE_SECRET_KEY";
+const IMAGE_PULL_VARIABLE: &str = "HOWSO_IMAGE_PULL_CONFIG";
 
 /// The form of the file with the licence.
 #[derive(Deserialize)]
@@ -36,7 +37,26 @@ pub(crate) fn find(spec: &PlatformSpec, machine: &Machine) -> Result<Given, Fail
         access_key: SecretString::from(access_key),
         secret_key: SecretString::from(secret_key),
     });
-    Ok(Given { license, bucket_keys })
+    Ok(Given { license, bucket_keys, image_pull: image_pull(spec, machine)? })
+}
+
+/// The logins of registries, from a file, else from the environment.
+fn image_pull(spec: &PlatformSpec, machine: &Machine) -> Result<Option<ImagePullConfig>, Failure> {
+    let (place, text) = match (&spec.image_pull_file, machine.variable(IMAGE_PULL_VARIABLE)) {
+        (Some(path), _) => {
+            let failed = |source| Failure::File { action: "read", path: path.clone(), source };
+            (path.as_str(), std::fs::read_to_string(path).map_err(failed)?)
+        }
+        (None, Some(text)) => (IMAGE_PULL_VARIABLE, text.to_owned()),
+        (None, None) => return Ok(None),
+    };
+    text.parse().map(Some).map_err(|why: NoLogins| {
+        Failure::usage(
+            format!("{place} has no logins of registries: {why}"),
+            "as Docker keeps them in ~/.docker/config.json where no program keeps them for it: {\"auths\": {\"registry.example.com\": \
+             {\"auth\": \"…\"}}}",
+        )
+    })
 }
 
 /// Two variables of which one alone is of no use.

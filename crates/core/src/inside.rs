@@ -6,15 +6,47 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
+use serde::{Serialize, Serializer};
 
 use crate::error::ProviderError;
 use crate::observation::Ownership;
-use crate::spec::{ImageName, Taint};
+use crate::spec::{ClusterSpec, DnsName, ImageName, Taint};
 use crate::value::Value;
 
 /// The kind of the resource that stands for what lives in a cluster. It is deleted before everything else: load balancers and
 /// volumes that were made for Services and claims go away only while controllers and nodes still work.
 pub const CONTENTS_KIND: &str = "kubernetes/contents";
+
+/// The namespace of the platform.
+pub const PLATFORM_NAMESPACE: &str = "howso";
+
+/// Kubernetes' own namespace, in which its add-ons run.
+pub const SYSTEM_NAMESPACE: &str = "kube-system";
+
+/// The name of a secret, with its namespace.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SecretName {
+    /// Its namespace.
+    pub namespace: &'static str,
+    /// Its name there.
+    pub name: String,
+}
+
+/// As people know it: without the namespace, when that is the platform's own.
+impl fmt::Display for SecretName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.namespace {
+            PLATFORM_NAMESPACE => formatter.write_str(&self.name),
+            namespace => write!(formatter, "{namespace}/{}", self.name),
+        }
+    }
+}
+
+impl Serialize for SecretName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 /// Connects to the Kubernetes API of one cluster.
 #[async_trait]
@@ -69,11 +101,28 @@ pub struct Inside {
     /// The cluster autoscaler to run; [`None`] where the platform brings one, or none is wanted.
     pub autoscaler: Option<Autoscaler>,
     /// The image of trainees, which worker nodes fetch as soon as they are there; [`None`] where the first trainee does.
-    pub worker_image: Option<ImageName>,
+    pub worker_image: Option<WorkerImage>,
     /// Whether measured use of nodes and pods must be available.
     pub metrics: bool,
     /// The pools whose nodes must be as wanted.
     pub pools: Vec<Pool>,
+}
+
+/// The image of trainees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerImage {
+    /// The image.
+    pub image: ImageName,
+    /// The secret with which nodes fetch it; [`None`] where its registry asks for none, or knows the nodes.
+    pub pull_secret: Option<DnsName>,
+}
+
+impl WorkerImage {
+    /// The one that a specification wants.
+    pub fn of(spec: &ClusterSpec) -> Option<Self> {
+        let image = spec.worker_image.clone()?;
+        Some(Self { image, pull_secret: spec.image_pull_secret.clone() })
+    }
 }
 
 /// The default storage class.

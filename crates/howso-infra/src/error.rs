@@ -1,10 +1,11 @@
 //! Why a command could not be carried out.
 
 use camino::Utf8PathBuf;
+use howso_infra_core::inside::PLATFORM_NAMESPACE;
 use howso_infra_core::spec::SpecErrors;
 use howso_infra_core::{DeploymentId, ErrorKind, GraphError, ProviderError};
 use howso_infra_engine::JournalError;
-use howso_infra_kubernetes::PLATFORM_NAMESPACE;
+use howso_infra_platform::secrets::SecretContent;
 
 /// Why a command could not be carried out. What failed while a plan ran is in [`crate::Finished`] instead.
 #[derive(Debug, thiserror::Error)]
@@ -79,15 +80,17 @@ pub enum Error {
     #[error("the secret {secret} is there, but it has no {}", keys.join(", "))]
     SecretLacks {
         /// Its name.
-        secret: &'static str,
+        secret: String,
         /// The keys that it lacks.
         keys: Vec<&'static str>,
     },
-    /// Nobody gave the keys of the bucket.
-    #[error("the secret {secret} is not there, and nobody gave the keys of the bucket")]
-    BucketKeysMissing {
-        /// The secret that would hold them.
-        secret: &'static str,
+    /// A secret is not there, and nobody gave what it holds.
+    #[error("the secret {secret} is not there, and nobody gave {}", given(*content))]
+    SecretNotGiven {
+        /// The secret.
+        secret: String,
+        /// What it would hold.
+        content: SecretContent,
     },
     /// Trainees are at work.
     #[error("{} at work, so the platform was not removed: {}", count(trainees), trainees.join(", "))]
@@ -164,9 +167,12 @@ impl Error {
             Self::SecretLacks { secret, .. } => Some(format!(
                 "add what it lacks, or remove it to have it made: kubectl delete secret {secret} --namespace {PLATFORM_NAMESPACE}"
             )),
-            Self::BucketKeysMissing { .. } => {
-                Some("set HOWSO_OBJECT_STORE_ACCESS_KEY and HOWSO_OBJECT_STORE_SECRET_KEY, or make the secret".to_owned())
-            }
+            Self::SecretNotGiven { content, .. } => Some(match content {
+                SecretContent::ImagePull => "set platform.image_pull_file or HOWSO_IMAGE_PULL_CONFIG, or make the secret".to_owned(),
+                SecretContent::BucketKeys | SecretContent::Passwords => {
+                    "set HOWSO_OBJECT_STORE_ACCESS_KEY and HOWSO_OBJECT_STORE_SECRET_KEY, or make the secret".to_owned()
+                }
+            }),
             Self::TraineesAtWork { .. } => Some("let them end, or say --force-workloads".to_owned()),
             Self::HelmFile { .. } => Some("choose another place with --state-dir".to_owned()),
             Self::Journal(error) => error.hint(),
@@ -190,4 +196,13 @@ fn count(trainees: &[String]) -> String {
 
 fn list(deployments: &[DeploymentId]) -> String {
     deployments.iter().map(DeploymentId::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// What a secret would hold.
+fn given(content: SecretContent) -> &'static str {
+    match content {
+        SecretContent::Passwords => "its passwords",
+        SecretContent::BucketKeys => "the keys of the bucket",
+        SecretContent::ImagePull => "the logins of registries",
+    }
 }

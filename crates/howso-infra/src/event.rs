@@ -61,10 +61,10 @@ pub enum AutoscalingEvent {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PlatformEvent {
-    /// A secret was made, with passwords that nobody has seen.
+    /// A secret was made, and nothing of it was told.
     SecretMade {
         /// Its name.
-        secret: &'static str,
+        secret: String,
     },
     /// Helm, which an earlier run started, is still at work on a release, and is waited for.
     HelmAtWork {

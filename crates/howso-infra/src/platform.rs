@@ -9,18 +9,22 @@ mod install;
 mod remove;
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use howso_infra_core::Finding;
 use howso_infra_core::spec::{ChartSource, ChartVersion, Release};
 use howso_infra_kubernetes::{HelmRelease, HelmStatus, KubernetesBackend};
 use howso_infra_platform::helm;
-use howso_infra_platform::releases::{Present, SecretContent, WantedRelease, decide, wanted, wanted_secrets};
+use howso_infra_platform::releases::{Present, WantedRelease, decide, wanted};
+use howso_infra_platform::secrets::wanted_secrets;
 use howso_infra_platform::values::Surroundings;
 use secrecy::SecretString;
 use serde::Serialize;
 
+pub use howso_infra_core::inside::SecretName;
 pub use howso_infra_kubernetes::VolumeClaim;
 pub use howso_infra_platform::releases::Action;
+pub use howso_infra_platform::secrets::SecretContent;
 
 pub use helm_files::License;
 pub use install::Installed;
@@ -44,6 +48,8 @@ pub struct Given {
     pub license: Option<License>,
     /// The keys of the bucket; [`None`] when they are in the cluster already, or when there is no bucket.
     pub bucket_keys: Option<BucketKeys>,
+    /// The logins of registries of images, as Docker keeps them; [`None`] when they are in the cluster already, or when none asks.
+    pub image_pull: Option<ImagePullConfig>,
 }
 
 /// The keys of a bucket.
@@ -52,6 +58,31 @@ pub struct BucketKeys {
     pub access_key: SecretString,
     /// The proof of it.
     pub secret_key: SecretString,
+}
+
+/// The logins of registries of images, as Docker keeps them.
+pub struct ImagePullConfig(SecretString);
+
+/// Why a text has no logins. Nothing of it is repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoLogins {
+    /// It is not what Docker writes.
+    #[error("it is not JSON with a table `auths`")]
+    Malformed,
+    /// It knows no registry, or keeps the logins somewhere else.
+    #[error("it has no login: `auths` is empty, or a program keeps them (`credsStore`, `credHelpers`)")]
+    Empty,
+}
+
+impl FromStr for ImagePullConfig {
+    type Err = NoLogins;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let config: serde_json::Value = serde_json::from_str(text).map_err(|_| NoLogins::Malformed)?;
+        let auths = config["auths"].as_object().ok_or(NoLogins::Malformed)?;
+        let is_login = |login: &serde_json::Value| login["auth"].is_string() || login["username"].is_string();
+        if auths.values().any(is_login) { Ok(Self(SecretString::from(text))) } else { Err(NoLogins::Empty) }
+    }
 }
 
 /// What has to be done so that the platform is as wanted.
@@ -64,10 +95,13 @@ pub struct PlatformPlan {
 }
 
 /// What has to be done for a secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SecretPlan {
     /// Its name.
-    pub name: &'static str,
+    pub name: SecretName,
+    /// What it holds.
+    #[serde(skip)]
+    pub content: SecretContent,
     /// What has to be done for it.
     pub action: SecretAction,
 }
@@ -123,7 +157,7 @@ impl PlatformPlan {
             return Err(Error::HelmElsewhere { release: release.name });
         }
         match self.secrets.iter().find(|secret| secret.action == SecretAction::Ask) {
-            Some(secret) => Err(Error::BucketKeysMissing { secret: secret.name }),
+            Some(secret) => Err(Error::SecretNotGiven { secret: secret.name.to_string(), content: secret.content }),
             None => Ok(()),
         }
     }
@@ -183,22 +217,23 @@ impl Platform<'_> {
 
     async fn secrets(&self) -> Result<Vec<SecretPlan>, Error> {
         let mut plans = Vec::new();
-        for wanted in wanted_secrets(&self.session.spec.platform) {
-            let present = self.session.reading(async || self.backend.secret(wanted.name).await).await?;
+        for wanted in wanted_secrets(&self.session.spec) {
+            let present = self.session.reading(async || self.backend.secret(&wanted.name).await).await?;
             if let Some(present) = &present {
                 let lacking = wanted.keys.iter().copied().filter(|key| !present.keys.contains(*key));
                 let keys: Vec<&'static str> = lacking.collect();
                 if !keys.is_empty() {
-                    return Err(Error::SecretLacks { secret: wanted.name, keys });
+                    return Err(Error::SecretLacks { secret: wanted.name.to_string(), keys });
                 }
             }
             let action = match wanted.content {
                 _ if present.is_some() => SecretAction::Keep,
                 SecretContent::Passwords => SecretAction::Draw,
                 SecretContent::BucketKeys if self.given.bucket_keys.is_some() => SecretAction::Give,
-                SecretContent::BucketKeys => SecretAction::Ask,
+                SecretContent::ImagePull if self.given.image_pull.is_some() => SecretAction::Give,
+                SecretContent::BucketKeys | SecretContent::ImagePull => SecretAction::Ask,
             };
-            plans.push(SecretPlan { name: wanted.name, action });
+            plans.push(SecretPlan { name: wanted.name, content: wanted.content, action });
         }
         Ok(plans)
     }
@@ -270,6 +305,21 @@ mod tests {
         }
         assert_eq!(of(None, HelmStatus::Uninstalled), Present::Nothing);
         assert_eq!(present(None, Some("a"), true), Present::Nothing);
+    }
+
+    #[test]
+    fn logins_are_those_that_are_in_the_text_and_of_a_wrong_one_nothing_is_repeated() {
+        let told = |text: &str| text.parse::<ImagePullConfig>().map(|_| ());
+        assert_eq!(told(r#"{"auths": {"a.example": {"auth": "bWU6c2VjcmV0"}}}"#), Ok(()));
+        assert_eq!(told(r#"{"auths": {"a.example": {"username": "me", "password": "canary"}}}"#), Ok(()));
+        // What Docker Desktop writes: the logins are in the keychain.
+        assert_eq!(told(r#"{"auths": {"a.example": {}}, "credsStore": "desktop"}"#), Err(NoLogins::Empty));
+        assert_eq!(told(r#"{"auths": {}}"#), Err(NoLogins::Empty));
+        for wrong in ["", "canary", "[]", r#"{"auths": "canary"}"#, r#"{"a.example": {"auth": "canary"}}"#] {
+            let error = told(wrong).unwrap_err();
+            assert_eq!(error, NoLogins::Malformed);
+            assert!(!error.to_string().contains("canary"));
+        }
     }
 
     /// Two machines that share no lease must not take what the other is doing for broken off.

@@ -1,8 +1,9 @@
-//! Pods that show where pods of each sort land: made, watched and removed.
+//! Pods that show where pods of each sort land: made, watched and removed. They live in the namespace of the platform, whose rules they keep.
 
 use std::fmt;
 
 use howso_infra_core::identity::{CLUSTER_TAG, DEPLOYMENT_TAG};
+use howso_infra_core::inside::PLATFORM_NAMESPACE;
 use howso_infra_core::spec::{CORE_LABEL, WORKER_TAINT};
 use howso_infra_core::{ErrorKind, OperationVerb, Ownership, ProviderError};
 use http::Request;
@@ -15,9 +16,6 @@ use crate::list;
 use crate::object::collection;
 use crate::scheduling::Amount;
 use crate::submit::create_or_keep;
-
-/// Where canaries live: the namespace of the platform, whose rules they keep.
-const NAMESPACE: &str = "howso";
 
 /// The label of replicas.
 const REPLICAS: (&str, &str) = ("app.kubernetes.io/component", "howso-infra-canary-core");
@@ -82,7 +80,7 @@ impl Canary {
     }
 
     fn path(self) -> String {
-        format!("{}/{}", collection("v1", "pods", Some(NAMESPACE)), self.name())
+        format!("{}/{}", collection("v1", "pods", Some(PLATFORM_NAMESPACE)), self.name())
     }
 }
 
@@ -106,7 +104,7 @@ impl KubernetesBackend {
             Canary::CoreTooLarge => self.core_cpu().await?,
         };
         let pod = pod(canary, image, &cpu, self.deployment().await?.as_deref(), &self.cluster);
-        create_or_keep(self, &call, collection("v1", "pods", Some(NAMESPACE)), &pod).await
+        create_or_keep(self, &call, collection("v1", "pods", Some(PLATFORM_NAMESPACE)), &pod).await
     }
 
     /// How far a canary is.
@@ -216,7 +214,7 @@ fn pod(canary: Canary, image: &str, cpu: &str, deployment: Option<&str>, cluster
     if let Some(deployment) = deployment {
         labels[DEPLOYMENT_TAG] = json!(deployment);
     }
-    let metadata = json!({ "name": canary.name(), "namespace": NAMESPACE, "labels": labels });
+    let metadata = json!({ "name": canary.name(), "namespace": PLATFORM_NAMESPACE, "labels": labels });
     json!({ "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec })
 }
 

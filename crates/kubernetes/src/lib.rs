@@ -36,7 +36,6 @@ pub use canaries::{Canary, CanaryState, Landing, Replica};
 pub use checks::{Meaning, meaning};
 pub use graph::graph;
 pub use kinds::CHECK;
-pub use objects::PLATFORM_NAMESPACE;
 pub use releases::{DIGEST_LABEL, HelmRelease, HelmStatus};
-pub use secrets::{PresentSecret, VolumeClaim};
+pub use secrets::{NewSecret, PresentSecret, VolumeClaim};
 pub use workloads::Workload;

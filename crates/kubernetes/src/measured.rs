@@ -9,7 +9,7 @@ use crate::backend::KubernetesBackend;
 use crate::errors::Call;
 use crate::list;
 use crate::object::collection;
-use crate::objects::PLATFORM_NAMESPACE;
+use howso_infra_core::inside::PLATFORM_NAMESPACE;
 
 /// How long a worker took to appear from none and to run a pod, when it was last tried. Seconds.
 const WORKER_WAIT: &str = "howso-infra/worker-wait-secs";

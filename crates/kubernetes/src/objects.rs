@@ -4,18 +4,12 @@ pub(crate) mod autoscaler;
 mod image_loader;
 
 use howso_infra_core::Resource;
-use howso_infra_core::inside::{Inside, StorageClass};
+use howso_infra_core::inside::{Inside, PLATFORM_NAMESPACE, SYSTEM_NAMESPACE, StorageClass};
 use serde_json::json;
 
 use crate::kinds::{DAEMON_SET, NAMESPACE, PRIORITY_CLASS, STORAGE_CLASS};
 use crate::manifest::{Name, resource};
 use crate::object::ObjectKind;
-
-/// The namespace of the platform.
-pub const PLATFORM_NAMESPACE: &str = "howso";
-
-/// Kubernetes' own namespace, in which its add-ons run.
-pub(crate) const SYSTEM_NAMESPACE: &str = "kube-system";
 
 const CORE_PRIORITY: &str = "howso-core";
 const TRAINEE_PRIORITY: &str = "howso-trainee";

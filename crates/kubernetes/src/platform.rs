@@ -11,8 +11,8 @@ use crate::checks::nodes::label;
 use crate::errors::Call;
 use crate::list;
 use crate::object::collection;
-use crate::objects::PLATFORM_NAMESPACE;
 use crate::workloads::is_ours;
+use howso_infra_core::inside::PLATFORM_NAMESPACE;
 
 /// Replicas that are meant to be lost one at a time.
 const SPREAD_MIN: usize = 3;

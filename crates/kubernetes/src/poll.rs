@@ -8,8 +8,8 @@ use crate::checks::{self, Verdict};
 use crate::errors::Call;
 use crate::kinds::CHECK;
 use crate::object::{ObjectKind, collection};
-use crate::objects::SYSTEM_NAMESPACE;
 use crate::{contents, list, observe};
+use howso_infra_core::inside::SYSTEM_NAMESPACE;
 
 /// Whether the API answers, and answers more than it would anybody.
 async fn entered(backend: &KubernetesBackend) -> Result<bool, ProviderError> {

@@ -13,7 +13,7 @@ use crate::backend::KubernetesBackend;
 use crate::errors::Call;
 use crate::list;
 use crate::object::collection;
-use crate::objects::PLATFORM_NAMESPACE;
+use howso_infra_core::inside::PLATFORM_NAMESPACE;
 
 /// The label of a release with the digest of what it was told.
 pub const DIGEST_LABEL: &str = "howso-infra/digest";

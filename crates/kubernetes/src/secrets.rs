@@ -13,9 +13,9 @@ use crate::backend::KubernetesBackend;
 use crate::errors::Call;
 use crate::list;
 use crate::object::collection;
-use crate::objects::PLATFORM_NAMESPACE;
 use crate::submit::{create_or_keep, send_delete};
 use crate::workloads::is_ours;
+use howso_infra_core::inside::{PLATFORM_NAMESPACE, SecretName};
 
 /// A secret that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,16 @@ pub struct PresentSecret {
     pub keys: BTreeSet<String>,
     /// Whether this program made it.
     pub is_ours: bool,
+}
+
+/// A secret to make.
+pub struct NewSecret<'a> {
+    /// Its name.
+    pub name: &'a SecretName,
+    /// What Kubernetes makes of it: <https://kubernetes.io/docs/concepts/configuration/secret/#secret-types>.
+    pub kind: &'static str,
+    /// Its keys, with what each holds.
+    pub values: Vec<(&'static str, SecretString)>,
 }
 
 /// A claim for a volume.
@@ -37,19 +47,21 @@ pub struct VolumeClaim {
 }
 
 impl KubernetesBackend {
-    /// What a secret of the platform has; [`None`] when there is none, also while there is no control plane.
-    pub async fn secret(&self, name: &str) -> Result<Option<PresentSecret>, ProviderError> {
+    /// What a secret has; [`None`] when there is none, also while there is no control plane.
+    pub async fn secret(&self, name: &SecretName) -> Result<Option<PresentSecret>, ProviderError> {
         if self.api.session().await?.is_none() {
             return Ok(None);
         }
-        let path = format!("{}/{name}", collection("v1", "secrets", Some(PLATFORM_NAMESPACE)));
-        let Some(secret) = list::one(&self.api, &Call::read("get secrets"), &path).await? else { return Ok(None) };
+        let Some(secret) = list::one(&self.api, &Call::read("get secrets"), &path_of(name)).await? else {
+            return Ok(None);
+        };
         let keys = secret["data"].as_object().into_iter().flat_map(Map::keys).cloned().collect();
         Ok(Some(PresentSecret { keys, is_ours: is_ours(&secret) }))
     }
 
-    /// Makes a secret of the platform. One that is there by now is kept, for something may read it already.
-    pub async fn make_secret(&self, name: &str, values: &[(&str, SecretString)]) -> Result<(), ProviderError> {
+    /// Makes a secret. One that is there by now is kept, for something may read it already.
+    pub async fn make_secret(&self, secret: &NewSecret<'_>) -> Result<(), ProviderError> {
+        let NewSecret { name: SecretName { namespace, name }, kind, values } = secret;
         let call = Call::mutation(OperationVerb::Create, "create secrets");
         let data: Map<String, Json> =
             values.iter().map(|(key, value)| ((*key).to_owned(), Json::from(value.expose_secret()))).collect();
@@ -57,16 +69,15 @@ impl KubernetesBackend {
         if let Some(deployment) = self.deployment().await? {
             labels[DEPLOYMENT_TAG] = json!(deployment);
         }
-        let metadata = json!({ "name": name, "namespace": PLATFORM_NAMESPACE, "labels": labels });
+        let metadata = json!({ "name": name, "namespace": namespace, "labels": labels });
         let secret =
-            json!({ "apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "stringData": data });
-        create_or_keep(self, &call, collection("v1", "secrets", Some(PLATFORM_NAMESPACE)), &secret).await
+            json!({ "apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": kind, "stringData": data });
+        create_or_keep(self, &call, collection("v1", "secrets", Some(namespace)), &secret).await
     }
 
-    /// Removes a secret of the platform. One that is gone is as wanted.
-    pub async fn delete_secret(&self, name: &str) -> Result<(), ProviderError> {
-        let path = format!("{}/{name}", collection("v1", "secrets", Some(PLATFORM_NAMESPACE)));
-        self.delete_or_gone("delete secrets", &path, None).await
+    /// Removes a secret. One that is gone is as wanted.
+    pub async fn delete_secret(&self, name: &SecretName) -> Result<(), ProviderError> {
+        self.delete_or_gone("delete secrets", &path_of(name), None).await
     }
 
     /// The claims for volumes in the namespace of the platform.
@@ -94,6 +105,10 @@ impl KubernetesBackend {
             Err(error) => Err(error),
         }
     }
+}
+
+fn path_of(SecretName { namespace, name }: &SecretName) -> String {
+    format!("{}/{name}", collection("v1", "secrets", Some(namespace)))
 }
 
 fn claim(object: &Json) -> VolumeClaim {

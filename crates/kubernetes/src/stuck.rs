@@ -13,8 +13,8 @@ use crate::backend::KubernetesBackend;
 use crate::errors::Call;
 use crate::list;
 use crate::object::collection;
-use crate::objects::PLATFORM_NAMESPACE;
 use crate::submit::send_delete;
+use howso_infra_core::inside::PLATFORM_NAMESPACE;
 
 /// The annotation by which Helm knows what belongs to a release.
 const RELEASE: &str = "meta.helm.sh/release-name";

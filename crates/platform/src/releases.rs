@@ -7,52 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use howso_infra_core::spec::{ChartSource, ChartVersion, PlatformSpec, Release};
 use sha2::{Digest, Sha256};
 
-use crate::values::{OBJECT_STORE_KEYS, OBJECT_STORE_SECRET, Surroundings, values};
-
-/// A secret that is there before the charts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WantedSecret {
-    /// Its name, which the values name.
-    pub name: &'static str,
-    /// Its keys.
-    pub keys: &'static [&'static str],
-    /// What its keys hold.
-    pub content: SecretContent,
-}
-
-/// What a secret holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SecretContent {
-    /// Passwords, each drawn at random.
-    Passwords,
-    /// The keys of a bucket, which somebody gives.
-    BucketKeys,
-}
-
-const fn passwords(name: &'static str, keys: &'static [&'static str]) -> WantedSecret {
-    WantedSecret { name, keys, content: SecretContent::Passwords }
-}
-
-/// The secret of `MinIO`.
-const MINIO: WantedSecret = passwords("platform-minio", &["rootUser", "rootPassword"]);
-
-/// Every secret that this program may make, by the names and keys that the charts look for (howsoai/platform-installation-examples,
-/// `helm-basic/README.md`).
-pub const SECRETS: [WantedSecret; 4] = [
-    MINIO,
-    passwords("platform-postgres-postgresql", &["postgres-password"]),
-    passwords("platform-redis", &["redis-password"]),
-    WantedSecret { name: OBJECT_STORE_SECRET, keys: &OBJECT_STORE_KEYS, content: SecretContent::BucketKeys },
-];
-
-/// The secrets that this platform wants.
-pub fn wanted_secrets(spec: &PlatformSpec) -> impl Iterator<Item = WantedSecret> {
-    let has_store = spec.object_store.is_some();
-    SECRETS.into_iter().filter(move |secret| match secret.content {
-        SecretContent::BucketKeys => has_store,
-        SecretContent::Passwords => *secret != MINIO || !has_store,
-    })
-}
+use crate::values::{Surroundings, values};
 
 /// One release as it is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,6 +162,7 @@ mod tests {
         storage_class: None,
         domain: None,
         object_store: None,
+        image_pull_secret: None,
     };
 
     fn spec(charts: ChartSource) -> PlatformSpec {
@@ -218,6 +174,7 @@ mod tests {
             storage_class: None,
             object_store: None,
             license_file: None,
+            image_pull_file: None,
         }
     }
 
@@ -290,14 +247,11 @@ mod tests {
     #[test]
     fn with_a_bucket_there_is_no_minio() {
         let mut spec = spec(ChartSource::Registry("oci://a.example/b".to_owned()));
-        let names = |spec: &PlatformSpec| -> Vec<&str> { wanted_secrets(spec).map(|secret| secret.name).collect() };
-        assert_eq!(names(&spec), ["platform-minio", "platform-postgres-postgresql", "platform-redis"]);
         spec.object_store = Some(ObjectStore {
             endpoint: "https://a.example".parse().unwrap(),
             bucket: "data".parse().unwrap(),
             region: None,
         });
-        assert_eq!(names(&spec), ["platform-postgres-postgresql", "platform-redis", "platform-object-store"]);
         let releases: Vec<Release> = wanted(&spec, &CALM).unwrap().into_iter().map(|wanted| wanted.release).collect();
         assert_eq!(releases, [Release::Nats, Release::Redis, Release::Postgres, Release::Platform]);
     }

@@ -37,6 +37,8 @@ pub struct Surroundings {
     pub domain: Option<DnsName>,
     /// A bucket in place of `MinIO`.
     pub object_store: Option<ObjectStore>,
+    /// The secret with which nodes fetch images; [`None`] where no registry asks for one.
+    pub image_pull_secret: Option<DnsName>,
 }
 
 impl Surroundings {
@@ -49,13 +51,15 @@ impl Surroundings {
             storage_class: spec.platform.storage_class.clone(),
             domain: spec.platform.domain.clone(),
             object_store: spec.platform.object_store.clone(),
+            image_pull_secret: spec.image_pull_secret.clone(),
         }
     }
 }
 
 /// The values of a release, as YAML.
 pub fn values(release: Release, surroundings: &Surroundings) -> String {
-    let Surroundings { container_users, core_nodes, storage_class, domain, object_store } = surroundings;
+    let Surroundings { container_users, core_nodes, storage_class, domain, object_store, image_pull_secret } =
+        surroundings;
     let (replicas_min, replicas_max) = autoscaled_replicas(*core_nodes);
     let context = context! {
         release => release.name(),
@@ -73,6 +77,7 @@ pub fn values(release: Release, surroundings: &Surroundings) -> String {
             access_key => OBJECT_STORE_KEYS[0],
             secret_key => OBJECT_STORE_KEYS[1],
         }),
+        image_pull_secret => image_pull_secret.as_ref().map(DnsName::as_str),
         autoscaled => AUTOSCALED,
         replicas_min,
         replicas_max,

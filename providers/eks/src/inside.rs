@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use howso_infra_core::inside::{Autoscaler, Inside, Pool, PoolRole, StorageClass};
+use howso_infra_core::inside::{Autoscaler, Inside, Pool, PoolRole, StorageClass, WorkerImage};
 use howso_infra_core::provider::Facts;
 use howso_infra_core::spec::{CORE_LABEL, ClusterSpec};
 use howso_infra_core::{Resource, Value};
@@ -25,7 +25,7 @@ pub(crate) fn inside(spec: &ClusterSpec, options: &EksOptions, facts: &Facts) ->
         // Without the driver nobody would make the volumes of the class.
         storage_class: (spec.addons.is_on() && options.addons.ebs_csi_driver).then(storage_class),
         autoscaler: spec.autoscaler.is_on().then(|| autoscaler(spec, options, &known)),
-        worker_image: spec.worker_image.clone(),
+        worker_image: WorkerImage::of(spec),
         metrics: spec.addons.is_on() && options.addons.metrics_server,
         pools: graph
             .iter()

@@ -1,7 +1,7 @@
 //! What k3d leaves to us inside the cluster: nothing to make, but nodes and metrics to look at, and how many workers there are. k3s
 //! brings a default storage class and a metrics server.
 
-use howso_infra_core::inside::{Inside, Pool, PoolRole, PoolScaling};
+use howso_infra_core::inside::{Inside, Pool, PoolRole, PoolScaling, WorkerImage};
 use howso_infra_core::provider::Facts;
 use howso_infra_core::spec::{ClusterSpec, WorkerPool};
 
@@ -30,7 +30,7 @@ pub(crate) fn inside(spec: &ClusterSpec, facts: &Facts) -> Inside {
     Inside {
         storage_class: None,
         autoscaler: None,
-        worker_image: spec.worker_image.clone(),
+        worker_image: WorkerImage::of(spec),
         metrics: true,
         pools: [pool(CORE_POOL, PoolRole::Core, spec.core.nodes)].into_iter().chain(workers).collect(),
     }

@@ -1,7 +1,9 @@
 //! The releases of the platform: what is to be done, and what was.
 
 use howso_infra::core::spec::ClusterSpec;
-use howso_infra::platform::{Action, Data, Installed, PlatformPlan, ReleasePlan, Removal, Removed, SecretAction};
+use howso_infra::platform::{
+    Action, Data, Installed, PlatformPlan, ReleasePlan, Removal, Removed, SecretAction, SecretContent,
+};
 use serde_json::{Value, json};
 
 use crate::view::Report;
@@ -32,6 +34,12 @@ impl Report for PlatformReport<'_> {
             let (sign, what) = match secret.action {
                 SecretAction::Keep => ("=", "is kept"),
                 SecretAction::Draw => ("+", "passwords, drawn once and never shown"),
+                SecretAction::Give if secret.content == SecretContent::ImagePull => {
+                    ("+", "the logins of registries, as they were given")
+                }
+                SecretAction::Ask if secret.content == SecretContent::ImagePull => {
+                    ("!", "the logins of registries are needed")
+                }
                 SecretAction::Give => ("+", "the keys of the bucket, as they were given"),
                 SecretAction::Ask => ("!", "the keys of the bucket are needed"),
             };
@@ -189,6 +197,7 @@ impl Report for RemovedReport<'_> {
                 format!("{} the platform on {name} is gone: {}\n", style.good(), counted(*some, "release", "releases"))
             }
         };
+        let kept_secrets: Vec<String> = kept_secrets.iter().map(ToString::to_string).collect();
         for (what, kept) in [("volume claims", kept_claims.join(", ")), ("secrets", kept_secrets.join(", "))] {
             if !kept.is_empty() {
                 add_line(&mut text, &format!("  kept:   {what} {kept}"));

@@ -232,6 +232,22 @@ refused!(
     },
     PLATFORM
 );
+refused!(logins_that_are_not_there, platform("image_pull_file = \"docker.json\"\n"), PLATFORM);
+refused!(
+    logins_that_are_none,
+    {
+        let sandbox = platform("image_pull_file = \"docker.json\"\n");
+        sandbox.write("here/docker.json", "user: canary-of-a-login\n");
+        sandbox
+    },
+    PLATFORM
+);
+refused!(
+    logins_that_a_program_keeps,
+    platform("").set("HOWSO_IMAGE_PULL_CONFIG", r#"{"auths": {"a.example": {}}, "credsStore": "desktop"}"#),
+    PLATFORM
+);
+refused!(a_pull_secret_in_capitals, file("image_pull_secret = \"Registry\"\n"), PLATFORM);
 refused!(half_a_license, platform("").set("HOWSO_LICENSE_EMAIL", "me@example.com"), PLATFORM);
 refused!(the_other_half_of_a_license, platform("").set("HOWSO_LICENSE_ID", "canary-of-a-licence"), PLATFORM);
 refused!(half_of_the_keys_of_a_bucket, platform("").set("HOWSO_OBJECT_STORE_ACCESS_KEY", "canary"), PLATFORM);

@@ -60,6 +60,8 @@ impl<'a> Builder<'a> {
         let workers = self.worker_pools(&document.workers);
         let worker_image =
             document.worker_image.as_deref().and_then(|text| self.accept(&at("worker_image"), text.parse()));
+        let image_pull_secret =
+            document.image_pull_secret.as_deref().and_then(|text| self.accept(&at("image_pull_secret"), text.parse()));
         let trainees = self.trainees(&document.trainees);
         let platform = self.platform(&document.platform);
         let client = self.client(&document.client);
@@ -82,6 +84,7 @@ impl<'a> Builder<'a> {
             core: core?,
             workers: workers?,
             worker_image,
+            image_pull_secret,
             trainees: trainees?,
             platform: platform?,
             client,

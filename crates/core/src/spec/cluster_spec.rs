@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::sizing::Trainees;
 use crate::spec::{
-    ApiAccess, Architecture, ClientMachine, ClusterName, CostSpec, Cpu, EngineSettings, Gibibytes, ImageName,
+    ApiAccess, Architecture, ClientMachine, ClusterName, CostSpec, Cpu, DnsName, EngineSettings, Gibibytes, ImageName,
     JournalLocation, KubernetesVersion, LabelKey, LabelValue, Location, Memory, PlatformSpec, PoolName, ProviderName,
     ProviderOptions, TagKey, Taint, ZoneCount,
 };
@@ -42,6 +42,9 @@ pub struct ClusterSpec {
     /// The image of trainees, which worker nodes fetch as soon as they are there; [`None`] where nobody says it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker_image: Option<ImageName>,
+    /// The secret with which nodes fetch images from a registry that asks who they are; [`None`] where none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_pull_secret: Option<DnsName>,
     /// How many trainees run at the same time at most, largest first; empty when nobody said.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trainees: Vec<Trainees>,

@@ -56,6 +56,9 @@ pub struct SpecDocument {
     /// once, and not only when the first trainee is there. Without it: the platform's own way.
     #[schemars(regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9._:@/-]*[a-zA-Z0-9]$"))]
     pub worker_image: Option<String>,
+    /// The name of a secret with which nodes fetch images from a private registry: the worker image, and those of NATS, Redis, Postgres
+    /// and `MinIO`. `platform up` makes it of `platform.image_pull_file` or of the variable `HOWSO_IMAGE_PULL_CONFIG`, unless it is there.
+    pub image_pull_secret: Option<String>,
     /// How many trainees run at the same time at most, by their size: a name of the platform such as `"x-large"`, or one of your own. A
     /// plan proves that they have room on the worker nodes.
     pub trainees: BTreeMap<String, TraineeDocument>,
@@ -202,6 +205,9 @@ pub struct PlatformDocument {
     /// A file with the licence: TOML with `email` and `id`. Without it: the variables `HOWSO_LICENSE_EMAIL` and `HOWSO_LICENSE_ID`,
     /// else whoever is logged in (`helm registry login`).
     pub license_file: Option<String>,
+    /// A file with the logins of which `image_pull_secret` is made, as Docker keeps them: `{"auths": {"registry.example.com": {"auth":
+    /// "…"}}}`. Without it: the variable `HOWSO_IMAGE_PULL_CONFIG`, with the same.
+    pub image_pull_file: Option<String>,
 }
 
 /// A bucket of a store that speaks S3. Its keys come from the variables `HOWSO_OBJECT_STORE_ACCESS_KEY` and

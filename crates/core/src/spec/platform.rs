@@ -249,6 +249,8 @@ pub struct PlatformSpec {
     pub object_store: Option<ObjectStore>,
     /// A file with the licence, by which the registry knows its customers; [`None`] for the environment, or for whoever logged in.
     pub license_file: Option<Utf8PathBuf>,
+    /// A file with the logins of which the image pull secret is made; [`None`] for the environment, or where the secret is there.
+    pub image_pull_file: Option<Utf8PathBuf>,
 }
 
 impl PlatformSpec {
@@ -268,6 +270,7 @@ impl PlatformSpec {
             self.values.iter_mut().map(|(release, path)| (format!("platform.values.{}", release.as_str()), path)),
         );
         paths.extend(self.license_file.iter_mut().map(|path| ("platform.license_file".to_owned(), path)));
+        paths.extend(self.image_pull_file.iter_mut().map(|path| ("platform.image_pull_file".to_owned(), path)));
         paths
     }
 }
@@ -290,10 +293,12 @@ impl Builder<'_> {
             Some(store) => self.object_store(&path.key("object_store"), store).map(Some),
             None => Some(None),
         };
-        let license_file = match &document.license_file {
-            Some(text) => self.accept(&path.key("license_file"), file(text)).map(Some),
+        let mut file = |key: &str, text: &Option<String>| match text {
+            Some(text) => self.accept(&path.key(key), file(text)).map(Some),
             None => Some(None),
         };
+        let license_file = file("license_file", &document.license_file);
+        let image_pull_file = file("image_pull_file", &document.image_pull_file);
         Some(PlatformSpec {
             charts: charts?,
             versions: versions?,
@@ -302,6 +307,7 @@ impl Builder<'_> {
             storage_class: storage_class?,
             object_store: object_store?,
             license_file: license_file?,
+            image_pull_file: image_pull_file?,
         })
     }
 

@@ -3,8 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use camino::{Utf8Path, Utf8PathBuf};
+use howso_infra_core::inside::PLATFORM_NAMESPACE;
 use howso_infra_core::spec::ChartSource;
-use howso_infra_kubernetes::PLATFORM_NAMESPACE;
 use howso_infra_platform::helm::Helm;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;

@@ -8,16 +8,19 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::future::join_all;
+use howso_infra_core::inside::SecretName;
 use howso_infra_core::spec::Release;
 use howso_infra_core::{ProviderError, Severity};
 use howso_infra_engine::Journal;
 use howso_infra_engine::journal::LEASE_RENEWAL;
+use howso_infra_kubernetes::NewSecret;
 use howso_infra_platform::helm::Helm;
-use howso_infra_platform::releases::{Action, WantedRelease, wanted_secrets};
+use howso_infra_platform::releases::{Action, WantedRelease};
+use howso_infra_platform::secrets::{SecretContent, WantedSecret, wanted_secrets};
 use secrecy::SecretString;
 use serde::Serialize;
 
-use super::{BucketKeys, Platform, PlatformPlan, SecretAction};
+use super::{BucketKeys, ImagePullConfig, Platform, PlatformPlan, SecretAction};
 use crate::event::{Event, PlatformEvent};
 use crate::interrupt::Interrupts;
 use crate::{Error, randomness::Randomness};
@@ -183,23 +186,34 @@ impl Platform<'_> {
     }
 
     async fn make_secrets(&self, plan: &PlatformPlan) -> Result<(), Error> {
-        for wanted in wanted_secrets(&self.session.spec.platform) {
-            let action = plan.secrets.iter().find(|secret| secret.name == wanted.name).map(|secret| secret.action);
-            let values = match (action, &self.given.bucket_keys) {
-                (Some(SecretAction::Draw), _) => {
-                    let drawn = wanted.keys.iter().map(|key| Ok((*key, password()?)));
-                    drawn.collect::<Result<Vec<_>, Error>>()?
-                }
-                (Some(SecretAction::Give), Some(BucketKeys { access_key, secret_key })) => {
-                    wanted.keys.iter().copied().zip([access_key.clone(), secret_key.clone()]).collect()
-                }
-                _ => continue,
-            };
+        let has_to_be_made = |name: &SecretName| {
+            let is_due = |action| matches!(action, SecretAction::Draw | SecretAction::Give);
+            plan.secrets.iter().any(|secret| secret.name == *name && is_due(secret.action))
+        };
+        for wanted in wanted_secrets(&self.session.spec).into_iter().filter(|wanted| has_to_be_made(&wanted.name)) {
+            let Some(values) = self.content(&wanted)? else { continue };
+            let secret = NewSecret { name: &wanted.name, kind: kind(wanted.content), values };
             // Whether or not a lost answer stood for a secret, the next attempt keeps the one that is there.
-            self.session.reading(async || self.backend.make_secret(wanted.name, &values).await).await?;
-            self.tell(PlatformEvent::SecretMade { secret: wanted.name });
+            self.session.reading(async || self.backend.make_secret(&secret).await).await?;
+            self.tell(PlatformEvent::SecretMade { secret: wanted.name.to_string() });
         }
         Ok(())
+    }
+
+    /// What a secret will hold; [`None`] when nobody gave it.
+    fn content(&self, wanted: &WantedSecret) -> Result<Option<Vec<(&'static str, SecretString)>>, Error> {
+        let keys = wanted.keys.iter().copied();
+        Ok(match wanted.content {
+            SecretContent::Passwords => Some(keys.map(|key| Ok((key, password()?))).collect::<Result<_, Error>>()?),
+            SecretContent::BucketKeys => {
+                self.given.bucket_keys.as_ref().map(|BucketKeys { access_key, secret_key }| {
+                    keys.zip([access_key.clone(), secret_key.clone()]).collect()
+                })
+            }
+            SecretContent::ImagePull => {
+                self.given.image_pull.as_ref().map(|ImagePullConfig(logins)| keys.zip([logins.clone()]).collect())
+            }
+        })
     }
 
     /// The services side by side, then the platform, which needs them. Returns how many were not tried.
@@ -260,6 +274,14 @@ impl Platform<'_> {
 
     pub(super) fn tell(&self, event: PlatformEvent) {
         self.session.tell(&Event::Platform(event));
+    }
+}
+
+/// What Kubernetes makes of a secret.
+fn kind(content: SecretContent) -> &'static str {
+    match content {
+        SecretContent::Passwords | SecretContent::BucketKeys => "Opaque",
+        SecretContent::ImagePull => "kubernetes.io/dockerconfigjson",
     }
 }
 

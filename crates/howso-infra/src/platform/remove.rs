@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use howso_infra_core::ProviderError;
+use howso_infra_core::inside::SecretName;
 use howso_infra_core::spec::Release;
 use howso_infra_engine::Journal;
 use howso_infra_kubernetes::VolumeClaim;
 use howso_infra_platform::helm::Helm;
-use howso_infra_platform::releases::{Present, SECRETS};
+use howso_infra_platform::releases::Present;
+use howso_infra_platform::secrets::every_secret;
 use serde::Serialize;
 
 use super::Platform;
@@ -42,7 +44,7 @@ pub struct Removal {
     /// The volumes that hold the data of the platform.
     pub claims: Vec<VolumeClaim>,
     /// The secrets that this program made.
-    pub secrets: Vec<&'static str>,
+    pub secrets: Vec<SecretName>,
     /// Trainees that are at work, by the names of their pods.
     pub trainees: Vec<String>,
 }
@@ -61,7 +63,7 @@ pub struct Removed {
     /// The claims for volumes that are still there.
     pub kept_claims: Vec<String>,
     /// The secrets that are still there.
-    pub kept_secrets: Vec<&'static str>,
+    pub kept_secrets: Vec<SecretName>,
 }
 
 impl Removal {
@@ -93,8 +95,8 @@ impl Platform<'_> {
         }
         let claims = self.session.reading(async || self.backend.claims().await).await?;
         let mut secrets = Vec::new();
-        for wanted in SECRETS {
-            let secret = self.session.reading(async || self.backend.secret(wanted.name).await).await?;
+        for wanted in every_secret(&self.session.spec) {
+            let secret = self.session.reading(async || self.backend.secret(&wanted.name).await).await?;
             if secret.is_some_and(|secret| secret.is_ours) {
                 secrets.push(wanted.name);
             }

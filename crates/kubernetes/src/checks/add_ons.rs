@@ -7,8 +7,8 @@ use super::Verdict;
 use crate::errors::Call;
 use crate::list;
 use crate::object::collection;
-use crate::objects::SYSTEM_NAMESPACE;
 use crate::transport::Api;
+use howso_infra_core::inside::SYSTEM_NAMESPACE;
 
 pub(super) async fn judge(api: &Api) -> Result<Verdict, ProviderError> {
     let read = async |plural: &str| {

@@ -12,9 +12,9 @@ use super::{Verdict, entries, number, text};
 use crate::errors::Call;
 use crate::list;
 use crate::object::collection;
-use crate::objects::SYSTEM_NAMESPACE;
 use crate::objects::autoscaler::{NAME, STATUS_MAP};
 use crate::transport::Api;
+use howso_infra_core::inside::SYSTEM_NAMESPACE;
 
 const LOGS: &str = "see kubectl -n kube-system logs deploy/cluster-autoscaler";
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use howso_infra_core::inside::{Autoscaler, StorageClass};
+use howso_infra_core::inside::{Autoscaler, StorageClass, WorkerImage};
 use howso_infra_core::{ClusterIdentity, DeploymentId, Generation};
 
 use super::*;
@@ -32,7 +32,10 @@ fn inside() -> Inside {
             environment: BTreeMap::from([("AWS_REGION".to_owned(), "us-east-1".to_owned())]),
             service_account_annotations: BTreeMap::new(),
         }),
-        worker_image: Some("registry.example.com/howso/worker:1.2".parse().unwrap()),
+        worker_image: Some(WorkerImage {
+            image: "registry.example.com/howso/worker:1.2".parse().unwrap(),
+            pull_secret: "registry".parse().ok(),
+        }),
         metrics: true,
         pools: vec![pool("core", PoolRole::Core, 3, 3), pool("worker", PoolRole::Worker, 0, 20)],
     }

@@ -2,19 +2,19 @@
 //! asks for it (the performance guide of the platform counts on that).
 
 use howso_infra_core::Resource;
-use howso_infra_core::inside::{Inside, Pool, PoolRole};
+use howso_infra_core::inside::{Inside, Pool, PoolRole, WorkerImage};
 use serde_json::{Value as Json, json};
 
-use super::SYSTEM_NAMESPACE;
 use crate::kinds::DAEMON_SET;
 use crate::manifest::{Name, resource};
+use howso_infra_core::inside::SYSTEM_NAMESPACE;
 
 /// The name of the daemon set.
 pub(super) const NAME: &str = "howso-image-loader";
 
 /// The loader of an image; nothing where no pool has workers.
 pub(super) fn build(inside: &Inside) -> Option<Resource> {
-    let image = inside.worker_image.as_ref()?.as_str();
+    let image = inside.worker_image.as_ref()?;
     let workers: Vec<Json> = inside.pools.iter().filter(|pool| pool.role == PoolRole::Worker).map(of_pool).collect();
     let name = Name { namespace: Some(SYSTEM_NAMESPACE), name: NAME };
     (!workers.is_empty()).then(|| resource(DAEMON_SET, name, &json!({ "spec": spec(image, &workers) })))
@@ -25,9 +25,9 @@ fn of_pool(pool: &Pool) -> Json {
     json!({ "matchExpressions": [{ "key": key, "operator": "In", "values": [value] }] })
 }
 
-fn spec(image: &str, workers: &[Json]) -> Json {
+fn spec(WorkerImage { image, pull_secret }: &WorkerImage, workers: &[Json]) -> Json {
     let labels = json!({ "app": NAME });
-    json!({
+    let mut spec = json!({
         "selector": { "matchLabels": labels },
         "template": {
             "metadata": { "labels": labels },
@@ -40,7 +40,7 @@ fn spec(image: &str, workers: &[Json]) -> Json {
                 "automountServiceAccountToken": false,
                 "containers": [{
                     "name": "image",
-                    "image": image,
+                    "image": image.as_str(),
                     // Everything has been done once this runs: the image is there. The number is as long as every `sleep` understands.
                     "command": ["sleep", "2147483647"],
                     "imagePullPolicy": "IfNotPresent",
@@ -64,5 +64,9 @@ fn spec(image: &str, workers: &[Json]) -> Json {
         },
         // A new image is fetched by all nodes at once, rather than one after the other.
         "updateStrategy": { "type": "RollingUpdate", "rollingUpdate": { "maxUnavailable": "100%" } },
-    })
+    });
+    if let Some(secret) = pull_secret {
+        spec["template"]["spec"]["imagePullSecrets"] = json!([{ "name": secret.as_str() }]);
+    }
+    spec
 }

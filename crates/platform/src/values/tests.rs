@@ -5,7 +5,14 @@ use serde_json::Value;
 use super::*;
 
 fn surroundings(container_users: ContainerUsers, core_nodes: u32) -> Surroundings {
-    Surroundings { container_users, core_nodes, storage_class: None, domain: None, object_store: None }
+    Surroundings {
+        container_users,
+        core_nodes,
+        storage_class: None,
+        domain: None,
+        object_store: None,
+        image_pull_secret: None,
+    }
 }
 
 fn parsed(release: Release, surroundings: &Surroundings) -> Value {
@@ -116,6 +123,19 @@ fn stores_are_kept_on_core_nodes_by_a_text() {
     for selector in selectors {
         assert_eq!(selector, serde_json::json!({ "howso.com/allowWorkers": "False" }));
     }
+}
+
+/// The paths are those of the charts' own values files. The chart of the platform brings the vendor's secret.
+#[test]
+fn a_private_registry_is_told_who_asks() {
+    let calm = Surroundings { image_pull_secret: "registry".parse().ok(), ..surroundings(ContainerUsers::Manifest, 3) };
+    let of = |release, pointer| parsed(release, &calm).pointer(pointer).cloned();
+    assert_eq!(of(Release::Nats, "/global/image/pullSecretNames"), Some(serde_json::json!(["registry"])));
+    assert_eq!(of(Release::Redis, "/global/imagePullSecrets"), Some(serde_json::json!(["registry"])));
+    assert_eq!(of(Release::Postgres, "/global/imagePullSecrets"), Some(serde_json::json!(["registry"])));
+    assert_eq!(of(Release::Minio, "/imagePullSecrets"), Some(serde_json::json!([{ "name": "registry" }])));
+    let without = surroundings(ContainerUsers::Manifest, 3);
+    assert_eq!(values(Release::Platform, &calm), values(Release::Platform, &without));
 }
 
 /// The paths are those of `helm-external-charts/manifests/values-external-all.yaml` of howsoai/platform-installation-examples.

@@ -17,6 +17,7 @@ deletion_protection = true
 journal = "s3://my-journals/howso"
 addons = true
 worker_image = "registry.example.com/howso/worker:1.2"
+image_pull_secret = "registry"
 
 [kubernetes]
 version = "1.34"
@@ -58,6 +59,7 @@ values = { nats = "nats.yaml", redis = "redis.yaml", postgres = "postgres.yaml",
 domain = "howso.example.com"
 storage_class = "gp3"
 license_file = "license.toml"
+image_pull_file = "docker.json"
 object_store = { endpoint = "https://s3.us-east-1.amazonaws.com", bucket = "howso-data", region = "us-east-1" }
 
 [client]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use camino::Utf8Path;
-use howso_infra::core::inside::{Autoscaler, Inside, Pool, PoolRole, StorageClass};
+use howso_infra::core::inside::{Autoscaler, Inside, Pool, PoolRole, StorageClass, WorkerImage};
 use howso_infra::core::provider::{Access, Facts, OpenError};
 use howso_infra::core::spec::{ClusterSpec, SpecErrors};
 use howso_infra::core::{
@@ -72,7 +72,10 @@ impl Cloud {
                 environment: [("AWS_REGION".to_owned(), "us-east-1".to_owned())].into(),
                 service_account_annotations: [("example.com/role".to_owned(), "autoscaler".to_owned())].into(),
             }),
-            worker_image: Some("registry.example.com/howso/worker:1.2".parse().expect("an image")),
+            worker_image: Some(WorkerImage {
+                image: "registry.example.com/howso/worker:1.2".parse().expect("an image"),
+                pull_secret: None,
+            }),
             metrics: true,
             pools: vec![pool("core", PoolRole::Core, 2, 2), pool("worker", PoolRole::Worker, 0, 20)],
         };
