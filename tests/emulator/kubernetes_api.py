@@ -44,6 +44,11 @@ class Api:
         try:
             return status, json.loads(text)
         except ValueError:
+            pass
+        try:
+            # A watch is answered by a line for each event.
+            return status, [json.loads(line) for line in text.splitlines()]
+        except ValueError:
             return status, text.decode()
 
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,7 @@ def script(api: Api) -> list[tuple[str, int, Any]]:
     ask("a namespace", "POST", "/api/v1/namespaces", {"metadata": {"name": "demo"}})
     ask("the same again", "POST", "/api/v1/namespaces", {"metadata": {"name": "demo"}})
     ask("a path that there is not", "GET", "/apis/nonsense.example.com/v1/things")
+    begin = api.ask("GET", MAPS)[1]["metadata"]["resourceVersion"]
     ask("an object", "POST", f"{MAPS}?fieldManager=first", config_map("a", {"x": "1"}, labels={"team": "one"}))
     ask("an object that there is not", "GET", f"{MAPS}/b")
     ask("another's field", "PATCH", f"{MAPS}/a?fieldManager=second", config_map("a", {"x": "2"}), APPLY)
@@ -111,6 +113,13 @@ def script(api: Api) -> list[tuple[str, int, Any]]:
     ask("another uid", "DELETE", f"{MAPS}/d", {"preconditions": {"uid": "not-it"}})
     ask("deleted", "DELETE", f"{MAPS}/d", {"propagationPolicy": "Background"})
     ask("deleted twice", "DELETE", f"{MAPS}/d")
+    # Each ends by itself after a second.
+    watch = f"{MAPS}?watch=1&timeoutSeconds=1"
+    ask("what has happened", "GET", f"{watch}&resourceVersion={begin}")
+    ask("to some of them", "GET", f"{watch}&resourceVersion={begin}&labelSelector=team%3Dtwo")
+    ask("to one of them", "GET", f"{watch}&resourceVersion={begin}&fieldSelector=metadata.name%3Dd")
+    ask("what is there", "GET", watch)
+    ask("since no version", "GET", f"{watch}&resourceVersion=soon")
     own = deployment("web", 2, {"args": ["a"], "ports": [{"containerPort": 80}], "env": [{"name": "A", "value": "1"}]})
     ask("a deployment", "PATCH", f"{DEPLOYMENTS}/web?fieldManager=first", own, APPLY)
     ask("a part of it", "PATCH", f"{DEPLOYMENTS}/web?fieldManager=second", deployment("web", 2, {"tty": True}), APPLY)
@@ -175,6 +184,16 @@ class Kubectl:
         return done.stdout
 
 
+    @contextmanager
+    def watching(self, path: Path, *arguments: str) -> Iterator[None]:
+        """Lets it print to a file for a while."""
+        with path.open("w") as file, subprocess.Popen([*self._command, *arguments], stdout=file) as process:
+            try:
+                yield
+            finally:
+                process.terminate()
+
+
 def eventually(look: Any) -> None:
     end = time.monotonic() + 20
     while not look():
@@ -204,6 +223,30 @@ def test_kubectl_reads_and_writes(emulated_api: Api) -> None:
     assert kubectl("get", "deployments", "-A", "-l", "team=one", "-o", "name") == "deployment.apps/web\n"
     kubectl("delete", "namespace", "demo", "--wait=false")
     eventually(lambda: "demo" not in kubectl("get", "namespaces", "-o", "name"))
+
+
+def test_kubectl_waits_for_what_happens(emulated_api: Api, tmp_path: Path) -> None:
+    kubectl = Kubectl(emulated_api)
+    kubectl("apply", "--server-side", "--validate=false", "-f", "-", given={"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "demo"}})
+    kubectl("apply", "--server-side", "--validate=false", "-n", "demo", "-f", "-", given=deployment("first", 1, {}))
+    printed = tmp_path / "watched"
+    with kubectl.watching(printed, "get", "pods", "-n", "demo", "--watch", "--output-watch-events", "-o", "json"):
+        eventually(lambda: "first-" in printed.read_text())
+        kubectl("apply", "--server-side", "--validate=false", "-n", "demo", "-f", "-", given=deployment("web", 2, {}))
+        kubectl("rollout", "status", "-n", "demo", "deployment/web", "--timeout=60s")
+        kubectl("wait", "-n", "demo", "--for=condition=Available", "deployment/web", "--timeout=60s")
+        kubectl("delete", "deployment", "-n", "demo", "web", "--wait=false")
+        kubectl("wait", "-n", "demo", "--for=delete", "pod", "-l", "app=web", "--timeout=60s")
+        kubectl("delete", "namespace", "demo")
+    events = json.loads("[" + printed.read_text().replace("}\n{", "},\n{") + "]")
+    seen: dict[str, list[str]] = {}
+    for event in events:
+        seen.setdefault(event["object"]["metadata"]["name"], []).append(event["type"])
+    assert len([name for name in seen if name.startswith("web-")]) == 2 and len(seen) == 3, seen
+    assert all(types[0] == "ADDED" and types[-1] == "DELETED" for types in seen.values()), seen
+    assert all("MODIFIED" in types for name, types in seen.items() if name.startswith("web-")), seen
+    versions = [int(event["object"]["metadata"]["resourceVersion"]) for event in events]
+    assert versions == sorted(versions)
 
 
 def test_the_interfaces_of_a_control_plane_say_whose_they_are(emulated_api: Api, emulated: Client) -> None:

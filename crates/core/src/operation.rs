@@ -91,6 +91,28 @@ pub enum Submitted {
     Accepted(Ticket),
 }
 
+impl Submitted {
+    /// The end, of which nobody refers to anything.
+    pub fn settled(physical_id: impl Into<String>) -> Self {
+        Self::settled_with(physical_id, Attributes::new())
+    }
+
+    /// The end, with what others may refer to.
+    pub fn settled_with(physical_id: impl Into<String>, outputs: Attributes) -> Self {
+        Self::Settled { physical_id: physical_id.into(), outputs }
+    }
+
+    /// That the cloud goes on working at `operation`, with what polls must know beside the resource.
+    pub fn accepted(operation: &Operation, physical_id: impl Into<String>, context: Attributes) -> Self {
+        Self::Accepted(Ticket {
+            resource: operation.resource.clone(),
+            verb: operation.work.verb(),
+            physical_id: physical_id.into(),
+            context,
+        })
+    }
+}
+
 /// The answer to a poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
+use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Method, Response, Uri};
 use axum::routing::get;
 use jiff::{SignedDuration, Timestamp};
@@ -21,7 +22,7 @@ use crate::eks::inside;
 use crate::error::{Answer, ApiError, ProvideError};
 use crate::faults::{self, Call, Died, Fault, Faults, OUT_OF_DATE_SECS, PlannedFault};
 use crate::foreign::Foreign;
-use crate::kubernetes;
+use crate::kubernetes::{self, Watch};
 use crate::server::TlsListener;
 use crate::transitions::Transition;
 use crate::wire::{self, Misunderstood, Request, Words};
@@ -246,8 +247,6 @@ impl Emulator {
     ) -> Result<Response<Body>, Died> {
         let now = (self.time)();
         let mut account = lock(&self.account);
-        let header =
-            |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
         let (endpoint, path) = uri.path().trim_start_matches('/').split_once('/').unwrap_or_default();
         let regions: Vec<String> = account.regions.keys().cloned().collect();
         let found = regions.into_iter().find_map(|name| {
@@ -255,29 +254,32 @@ impl Emulator {
             Some((name, inside::reachable(region, endpoint)?))
         });
         let Some((region, (cluster, version))) = found else { return Ok(broken_off()) };
-        let request = kubernetes::Request {
-            method: method.to_string(),
-            path: format!("/{path}"),
-            query: url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect(),
-            content_type: header("content-type"),
-            body: body.to_vec(),
-            user_agent: header("user-agent"),
-            user: None,
-            version,
-        };
-        let token = header("authorization");
+        let path = format!("/{path}");
+        let request = kubernetes::Request::read(method, (&path, uri.query()), headers, body, version);
+        let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let token = token.strip_prefix("Bearer ").unwrap_or_default();
         let (name, mutates) = request.call();
         let fault = lock(&self.faults).note(&format!("kubernetes:{name}"), mutates, now)?;
         let carried_out = fault.is_none_or(Fault::commits).then(|| {
-            let (region, _, chance) = account.region(&region, now);
-            let answered = inside::answer(region, chance, &cluster, token, request, now);
-            answered.map_or_else(broken_off, |answered| answered.written(now))
+            let (found, _, chance) = account.region(&region, now);
+            let answered = inside::answer(found, chance, &cluster, token, request, now);
+            let follow = |watch| self.clone().follow(region.clone(), cluster.clone(), watch);
+            answered.map_or_else(broken_off, |answered| answered.written(now, follow))
         });
         outcome(fault, carried_out, |fault| {
             let (code, reason, message) = fault.status()?;
-            Some(kubernetes::Response::failure(code, reason, message).written(now))
+            Some(kubernetes::Response::failure(code, reason, message).written(now, |_| Body::empty()))
         })
+    }
+
+    /// Sends what happens to the objects that are watched, until the watch or the cluster ends.
+    fn follow(self, region: String, cluster: String, watch: Watch) -> Body {
+        let look = move |watch: &mut Watch| {
+            let (now, mut account) = ((self.time)(), lock(&self.account));
+            let (region, _, chance) = account.region(&region, now);
+            inside::follow(region, chance, &cluster, watch, now)
+        };
+        kubernetes::stream(watch, look)
     }
 
     /// Tells that the caller has died, whom nobody answers any more.

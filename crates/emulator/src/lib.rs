@@ -5,6 +5,7 @@
 //! have no place for is refused, in requests and in answers.
 
 mod account;
+mod api_server;
 mod authorization;
 mod autoscaling;
 mod ec2;
@@ -22,6 +23,7 @@ mod sts;
 mod transitions;
 mod wire;
 
+pub use api_server::{ApiServer, Write};
 pub use authorization::{PolicyDocument, PolicyDocumentError};
 pub use ec2::ExistingNetwork;
 pub use emulator::{ADDRESS_PATH, Emulator};

@@ -1,9 +1,7 @@
 //! Makes one mutating call.
 
 use howso_infra_core::inside::CONTENTS_KIND;
-use howso_infra_core::{
-    Attributes, ErrorKind, Operation, OperationVerb, Ownership, ProviderError, Submitted, Ticket, Work,
-};
+use howso_infra_core::{Attributes, ErrorKind, Operation, OperationVerb, Ownership, ProviderError, Submitted, Work};
 use kube::core::Request;
 use kube::core::params::{DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy, ValidationDirective};
 use serde_json::Value as Json;
@@ -25,13 +23,13 @@ pub(crate) async fn submit(backend: &KubernetesBackend, operation: &Operation) -
     match &operation.work {
         // Nothing is sent: what is created is the certainty, by polls.
         Work::Create { attributes } | Work::Update { attributes, .. } if matches!(id.kind(), CHECK | CONTENTS_KIND) => {
-            Ok(accepted(operation, id.to_string(), attributes.clone()))
+            Ok(Submitted::accepted(operation, id.to_string(), attributes.clone()))
         }
         Work::Delete { physical_id, attributes } if id.kind() == CONTENTS_KIND => {
             contents::clear(backend).await?;
-            Ok(accepted(operation, physical_id.clone(), attributes.clone()))
+            Ok(Submitted::accepted(operation, physical_id, attributes.clone()))
         }
-        Work::Delete { physical_id, .. } if id.kind() == CHECK => Ok(settled(physical_id)),
+        Work::Delete { physical_id, .. } if id.kind() == CHECK => Ok(Submitted::settled(physical_id)),
         work => {
             let object = ObjectKind::of(id).ok_or_else(|| bug(operation, "the kind is not known"))?;
             match work {
@@ -46,15 +44,6 @@ pub(crate) async fn submit(backend: &KubernetesBackend, operation: &Operation) -
             }
         }
     }
-}
-
-fn accepted(operation: &Operation, physical_id: String, context: Attributes) -> Submitted {
-    let verb = operation.work.verb();
-    Submitted::Accepted(Ticket { resource: operation.resource.clone(), verb, physical_id, context })
-}
-
-fn settled(physical_id: &str) -> Submitted {
-    Submitted::Settled { physical_id: physical_id.to_owned(), outputs: Attributes::new() }
 }
 
 fn bug(operation: &Operation, message: &str) -> ProviderError {
@@ -127,7 +116,7 @@ async fn apply(
     let name = text("name").unwrap_or_default();
     let request = Request::new(object.collection(text("namespace"))).patch(name, &params, &Patch::Apply(wanted));
     backend.api.send(&call, request.map_err(|error| list::bug(&call, &error))?).await?;
-    Ok(settled(&object.path(text("namespace"), name)))
+    Ok(Submitted::settled(object.path(text("namespace"), name)))
 }
 
 /// Deletes the very object that was seen, and none that has taken its name since.
@@ -143,9 +132,9 @@ async fn delete(
     let answer = send_delete(backend, &call, path, uid).await?;
     // An object that others still have to let go of comes back with its end in it.
     if answer["kind"] == "Status" {
-        return Ok(settled(path));
+        return Ok(Submitted::settled(path));
     }
-    Ok(accepted(operation, path.to_owned(), attributes.clone()))
+    Ok(Submitted::accepted(operation, path, attributes.clone()))
 }
 
 /// Makes an object of `collection`, unless one of its name is there.

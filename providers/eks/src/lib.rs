@@ -18,6 +18,7 @@ mod eks_arn;
 mod errors;
 mod facts;
 mod fields;
+mod found;
 mod graph;
 mod health;
 mod iam;

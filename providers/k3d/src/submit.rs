@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bollard::models::{
     ContainerCreateBody, EndpointSettings, HostConfig, NetworkingConfig, RestartPolicy, RestartPolicyNameEnum,
 };
-use howso_infra_core::{Attributes, ErrorKind, Operation, ProviderError, ResourceId, Submitted, Ticket, Value, Work};
+use howso_infra_core::{Attributes, ErrorKind, Operation, ProviderError, ResourceId, Submitted, Value, Work};
 
 use crate::arguments::NodeArguments;
 use crate::config_file;
@@ -57,11 +57,11 @@ impl Submitting<'_> {
             (CLUSTER, Work::Create { attributes }) => self.create_cluster(operation, attributes).await,
             (CLUSTER, Work::Update { call, .. }) if call == START => {
                 self.program.start(&["cluster", "start", self.cluster], "").await?;
-                Ok(accepted(operation, self.cluster, Attributes::new()))
+                Ok(Submitted::accepted(operation, self.cluster, Attributes::new()))
             }
             (CLUSTER, Work::Update { call, attributes, .. }) if call == IMPORT => {
                 let server = self.server("docker:ExecStart").await?;
-                Ok(accepted(operation, self.cluster, self.start_import(&server, attributes)))
+                Ok(Submitted::accepted(operation, self.cluster, self.start_import(&server, attributes)))
             }
             (CLUSTER, Work::Delete { .. }) => self.delete_cluster(operation).await,
             (NODE, Work::Create { attributes }) => self.create_node(operation, attributes).await,
@@ -88,7 +88,7 @@ impl Submitting<'_> {
     async fn create_cluster(&self, operation: &Operation, attributes: &Attributes) -> Result<Submitted, ProviderError> {
         let config = config_file::render(self.cluster, attributes, &operation.resource, &operation.identity);
         self.program.start(&["cluster", "create", "--config", "-"], &config).await?;
-        Ok(accepted(operation, self.cluster, Attributes::new()))
+        Ok(Submitted::accepted(operation, self.cluster, Attributes::new()))
     }
 
     async fn delete_cluster(&self, operation: &Operation) -> Result<Submitted, ProviderError> {
@@ -104,7 +104,7 @@ impl Submitting<'_> {
             return Ok(settled(self.cluster));
         }
         self.program.start(&["cluster", "delete", self.cluster], "").await?;
-        Ok(accepted(operation, self.cluster, Attributes::new()))
+        Ok(Submitted::accepted(operation, self.cluster, Attributes::new()))
     }
 
     /// Makes an agent like those that k3d makes. A node that came with the cluster is there already.
@@ -151,7 +151,7 @@ impl Submitting<'_> {
             self.docker.write_files(name, &files).await?;
             self.docker.start_container(name).await?;
         }
-        Ok(accepted(operation, name, self.start_import(name, attributes)))
+        Ok(Submitted::accepted(operation, name, self.start_import(name, attributes)))
     }
 
     /// Begins to give a node its images, and returns what tells a ticket so.
@@ -179,7 +179,7 @@ impl Submitting<'_> {
         let script = format!("({script}) > {DRAIN_OUTPUT}-{name} 2>&1");
         let command = self.docker.start_command(&server, &["sh", "-c", &script]).await?;
         let context = Attributes::from([(COMMAND.to_owned(), Value::text(command))]);
-        Ok(accepted(operation, name, context))
+        Ok(Submitted::accepted(operation, name, context))
     }
 
     /// The container of the server.
@@ -245,16 +245,7 @@ fn agent_like(
 
 fn settled(name: &str) -> Submitted {
     let outputs = Attributes::from([("name".to_owned(), Value::text(name))]);
-    Submitted::Settled { physical_id: name.to_owned(), outputs }
-}
-
-fn accepted(operation: &Operation, physical_id: &str, context: Attributes) -> Submitted {
-    Submitted::Accepted(Ticket {
-        resource: operation.resource.clone(),
-        verb: operation.work.verb(),
-        physical_id: physical_id.to_owned(),
-        context,
-    })
+    Submitted::settled_with(name, outputs)
 }
 
 /// The error of a deletion that ended while something was still there.

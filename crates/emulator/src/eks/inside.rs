@@ -15,7 +15,7 @@ use crate::autoscaling::AutoScaling;
 use crate::ec2::Ec2;
 use crate::eks::{Cluster, Object, access};
 use crate::kubernetes::cloud::{Cloud, Group, Machine, Taint, Traits};
-use crate::kubernetes::{Kubernetes, Request, Response, User};
+use crate::kubernetes::{Kubernetes, Request, Response, User, Watch};
 
 /// From where everybody asks.
 pub(crate) const CALLER_ADDRESS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 7);
@@ -84,6 +84,17 @@ pub(crate) fn answer(
 ) -> Option<Response> {
     request.user = user(region.eks.clusters.get(name)?, token);
     with(region, chance, name, |kubernetes, cloud| kubernetes.answer(&request, now, cloud))
+}
+
+/// What there is to tell to whoever watches the objects of a cluster; nothing when the watch has ended, or the cluster is gone.
+pub(crate) fn follow(
+    region: &mut Region,
+    chance: &mut Chance,
+    name: &str,
+    watch: &mut Watch,
+    now: Timestamp,
+) -> Option<Vec<Value>> {
+    with(region, chance, name, |kubernetes, cloud| kubernetes.follow(watch, now, cloud))?
 }
 
 /// Whose token it is. Signatures are not checked: the keys are made up.

@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use axum::http::header::{CONTENT_TYPE, USER_AGENT};
+use axum::http::{HeaderMap, Method};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
@@ -11,9 +13,11 @@ use serde_json::{Map, Value, json};
 
 use crate::kubernetes::cloud::Cloud;
 use crate::kubernetes::resources::{self, RESOURCES, Resource};
+use crate::kubernetes::selection::Selection;
 use crate::kubernetes::status::{self, Refusal};
 use crate::kubernetes::store::{Key, Operation, Writer, seconds};
-use crate::kubernetes::{Kubernetes, autoscaler, fields, scheduler};
+use crate::kubernetes::watch::Watch;
+use crate::kubernetes::{Kubernetes, autoscaler, controllers, fields};
 
 /// A request, its path without that of the cluster.
 #[derive(Debug, Default)]
@@ -38,17 +42,17 @@ pub(crate) struct User {
 }
 
 /// An answer.
-#[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) code: u16,
     pub(crate) body: Body,
 }
 
 /// What an answer says.
-#[derive(Debug)]
 pub(crate) enum Body {
     Json(Value),
     Text(&'static str),
+    /// What happens from now on.
+    Watch(Box<Watch>),
 }
 
 /// The form of a server-side apply.
@@ -59,11 +63,42 @@ const VERBS: [(&str, &str); 5] =
     [("create", "POST"), ("delete", "DELETE"), ("get", "GET"), ("patch", "PATCH"), ("update", "PUT")];
 
 impl Request {
+    /// Reads a request for `path`, of nobody yet.
+    pub(crate) fn read(
+        method: &Method,
+        (path, query): (&str, Option<&str>),
+        headers: &HeaderMap,
+        body: &[u8],
+        version: String,
+    ) -> Self {
+        let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        Self {
+            method: method.to_string(),
+            path: path.to_owned(),
+            query: url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect(),
+            content_type: header(CONTENT_TYPE),
+            body: body.to_vec(),
+            user_agent: header(USER_AGENT),
+            user: None,
+            version,
+        }
+    }
+
+    fn is_watch(&self) -> bool {
+        is_set(self, "watch")
+    }
+
     /// What a role would call it (`patch/deployments.apps`), and whether it changes anything.
     pub(crate) fn call(&self) -> (String, bool) {
         let place = place(&self.path);
         let verb = match &place {
-            Some(place) if self.method == "GET" && place.name.is_none() => "list",
+            Some(place) if self.method == "GET" && place.name.is_none() => {
+                if self.is_watch() {
+                    "watch"
+                } else {
+                    "list"
+                }
+            }
             _ => VERBS.iter().find(|(_, method)| *method == self.method).map_or("get", |(verb, _)| verb),
         };
         let what =
@@ -74,13 +109,13 @@ impl Request {
 
 /// Whether the call of this name changes something; when there is none, what there is.
 pub(crate) fn check_call(name: &str) -> Result<bool, String> {
-    let verbs = || VERBS.iter().map(|(verb, _)| *verb).chain(["list"]);
+    let verbs = || VERBS.iter().map(|(verb, _)| *verb).chain(["list", "watch"]);
     let is_known = name.split_once('/').is_some_and(|(verb, resource)| {
         verbs().any(|known| known == verb) && RESOURCES.iter().any(|known| known.id == resource)
     });
     let resources = RESOURCES.iter().map(|resource| resource.id.as_str()).collect::<Vec<_>>().join(", ");
     let verbs = verbs().collect::<Vec<_>>().join(", ");
-    let mutates = !["get/", "list/"].iter().any(|verb| name.starts_with(verb));
+    let mutates = !["get/", "list/", "watch/"].iter().any(|verb| name.starts_with(verb));
     if is_known { Ok(mutates) } else { Err(format!("one of {verbs}, a slash and one of {resources}")) }
 }
 
@@ -90,20 +125,21 @@ impl Response {
         Self { code, body: Body::Json(Refusal::new(code, reason, message).status()) }
     }
 
-    /// As it is sent, with the server's own time.
-    pub(crate) fn written(self, now: Timestamp) -> axum::http::Response<axum::body::Body> {
-        let (kind, bytes) = match self.body {
-            Body::Json(body) => ("application/json", body.to_string()),
-            Body::Text(text) => ("text/plain", text.to_owned()),
+    /// As it is sent, with the server's own time. `follow` sends what happens from now on.
+    pub(crate) fn written(
+        self,
+        now: Timestamp,
+        follow: impl FnOnce(Watch) -> axum::body::Body,
+    ) -> axum::http::Response<axum::body::Body> {
+        let (kind, body) = match self.body {
+            Body::Json(body) => ("application/json", body.to_string().into()),
+            Body::Text(text) => ("text/plain", text.into()),
+            Body::Watch(watch) => ("application/json", follow(*watch)),
         };
         let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-        let built = axum::http::Response::builder()
-            .status(self.code)
-            .header("content-type", kind)
-            .header("date", date)
-            .body(axum::body::Body::from(bytes));
+        let built = axum::http::Response::builder().status(self.code).header("content-type", kind).header("date", date);
         // Codes and headers are those of this module.
-        built.expect("the answer has valid headers")
+        built.body(body).expect("the answer has valid headers")
     }
 }
 
@@ -147,16 +183,22 @@ fn respond(
         return Err(Refusal::bad_request("dryRun is not emulated"));
     }
     let answered = match (request.method.as_str(), &place.name, place.subresource.as_deref()) {
-        ("GET", None, None) if is_set(request, "watch") => Err(Refusal::method_not_allowed()),
+        ("GET", None, None) if request.is_watch() => watch(cluster, &place, request, now),
         ("GET", None, None) => list(cluster, &place, request, now, cloud),
         ("GET", Some(name), None | Some("status")) => get(cluster, &place, name, now, cloud),
         ("POST", None, None) => create(cluster, &place, request, now),
         ("POST", Some(name), Some("eviction")) if place.resource.id == "pods" => evict(cluster, &place, name),
+        ("PUT", Some(name), Some("finalize")) if place.resource.id == "namespaces" => {
+            finalize(cluster, &place, name, request)
+        }
         ("PUT", Some(name), subresource) => replace(cluster, &place, name, subresource, request, now),
         ("PATCH", Some(name), subresource) => patch(cluster, &place, name, subresource, request, now),
         ("DELETE", Some(name), None) => delete(cluster, &place, name, request, now),
         _ => Err(Refusal::method_not_allowed()),
     };
+    if let ("PUT" | "PATCH", Some(name)) = (request.method.as_str(), &place.name) {
+        cluster.let_go(&place.key(name));
+    }
     if request.method != "GET" {
         cluster.control(now, cloud);
     }
@@ -213,7 +255,7 @@ fn discovery(path: &str, version: &str) -> Option<Response> {
 
 fn resource_list(group: &str, version: &str) -> Option<Value> {
     let of_group = RESOURCES.iter().filter(|resource| (resource.group, resource.version) == (group, version));
-    let verbs = ["create", "delete", "get", "list", "patch", "update"];
+    let verbs = ["create", "delete", "get", "list", "patch", "update", "watch"];
     let resources: Vec<Value> = of_group
         .map(|resource| {
             json!({
@@ -275,8 +317,7 @@ fn list(
     cloud: &dyn Cloud,
 ) -> Result<Response, Refusal> {
     let text = |name: &str| request.query.get(name).map(String::as_str).unwrap_or_default();
-    let labels = requirements(text("labelSelector"))?;
-    let fields = field_requirements(text("fieldSelector"))?;
+    let selection = Selection::of(&place.namespace, &request.query)?;
     let after = match text("continue") {
         "" => None,
         token => Some(read_token(token).ok_or_else(|| Refusal::bad_request("continue key is not valid"))?),
@@ -287,15 +328,7 @@ fn list(
     };
     let is_after =
         |key: &Key| after.as_ref().is_none_or(|(namespace, name)| (&key.namespace, &key.name) > (namespace, name));
-    let is_wanted = |(key, object): &(&Key, &Value)| {
-        (place.namespace.is_empty() || key.namespace == place.namespace)
-            && is_after(key)
-            && labels.iter().all(|requirement| requirement.is_met(&object["metadata"]["labels"]))
-            && fields.iter().all(|(pointer, value, is_equal)| {
-                let present = object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-                (present == value) == *is_equal
-            })
-    };
+    let is_wanted = |(key, object): &(&Key, &Value)| is_after(key) && selection.takes(key, object);
     let mut found = cluster.store.all(&place.resource.id).filter(is_wanted);
     let page: Vec<(&Key, &Value)> = found.by_ref().take(limit).collect();
     let mut metadata = json!({ "resourceVersion": cluster.store.revision().to_string() });
@@ -319,79 +352,16 @@ fn list(
     Ok(ok(json!({ "kind": kind, "apiVersion": place.resource.api_version(), "metadata": metadata, "items": items })))
 }
 
+fn watch(cluster: &Kubernetes, place: &Place, request: &Request, now: Timestamp) -> Result<Response, Refusal> {
+    let selection = Selection::of(&place.namespace, &request.query)?;
+    let watch = Watch::begin(cluster, place.resource, selection, &request.query, now)?;
+    Ok(Response { code: 200, body: Body::Watch(Box::new(watch)) })
+}
+
 fn read_token(token: &str) -> Option<(String, String)> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
     let (namespace, name) = text.split_once('/')?;
     Some((namespace.to_owned(), name.to_owned()))
-}
-
-/// One requirement of a label selector, as a match expression.
-struct Requirement(Value);
-
-impl Requirement {
-    fn is_met(&self, labels: &Value) -> bool {
-        scheduler::matches(&json!({ "matchExpressions": [self.0] }), labels)
-    }
-}
-
-/// Reads `a=b,c!=d,e in (f,g),h notin (i),j,!k`.
-fn requirements(selector: &str) -> Result<Vec<Requirement>, Refusal> {
-    let mut parts = Vec::new();
-    let (mut depth, mut begin) = (0_u32, 0);
-    for (index, letter) in selector.char_indices() {
-        match letter {
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            ',' if depth == 0 => {
-                parts.push(&selector[begin..index]);
-                begin = index + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(&selector[begin..]);
-    let parts = parts.into_iter().map(str::trim).filter(|part| !part.is_empty());
-    parts.map(requirement).collect()
-}
-
-fn requirement(text: &str) -> Result<Requirement, Refusal> {
-    let made = |key: &str, operator: &str, values: &[&str]| {
-        Requirement(json!({ "key": key.trim(), "operator": operator, "values": values }))
-    };
-    for (word, operator) in [(" notin ", "NotIn"), (" in ", "In")] {
-        if let Some((key, values)) = text.split_once(word) {
-            let values = values.trim().strip_prefix('(').and_then(|values| values.strip_suffix(')'));
-            let values = values.ok_or_else(|| Refusal::bad_request(format!("unable to parse requirement: {text}")))?;
-            return Ok(made(key, operator, &values.split(',').map(str::trim).collect::<Vec<_>>()));
-        }
-    }
-    Ok(if let Some((key, value)) = text.split_once("!=") {
-        made(key, "NotIn", &[value.trim()])
-    } else if let Some((key, value)) = text.split_once('=') {
-        made(key, "In", &[value.trim_start_matches('=').trim()])
-    } else if let Some(key) = text.strip_prefix('!') {
-        made(key, "DoesNotExist", &[])
-    } else {
-        made(text, "Exists", &[])
-    })
-}
-
-/// Reads `metadata.name=a,spec.nodeName!=b`: the pointer, the value, and whether it must be that value.
-fn field_requirements(selector: &str) -> Result<Vec<(String, String, bool)>, Refusal> {
-    let parts = selector.split(',').filter(|part| !part.is_empty());
-    parts
-        .map(|part| {
-            let (field, value, is_equal) = if let Some((field, value)) = part.split_once("!=") {
-                (field, value, false)
-            } else {
-                let (field, value) = part
-                    .split_once('=')
-                    .ok_or_else(|| Refusal::bad_request(format!("invalid field selector: {part}")))?;
-                (field, value.trim_start_matches('='), true)
-            };
-            Ok((format!("/{}", field.replace('.', "/")), value.to_owned(), is_equal))
-        })
-        .collect()
 }
 
 /// The object of a request, checked against its kind and its path.
@@ -484,6 +454,20 @@ fn complete(resource: &Resource, object: &mut Value) {
             object["status"] = json!({ "phase": "Active" });
         }
         "pods" => object["status"] = json!({ "phase": "Pending" }),
+        // The plugin `StorageObjectInUseProtection`.
+        "persistentvolumeclaims" | "persistentvolumes" => {
+            let protection = controllers::protection(resource.kind == "PersistentVolumeClaim");
+            match object["metadata"]["finalizers"].as_array_mut() {
+                Some(finalizers) if finalizers.iter().any(|own| own == protection) => {}
+                Some(finalizers) => finalizers.push(json!(protection)),
+                None => object["metadata"]["finalizers"] = json!([protection]),
+            }
+        }
+        "apiservices.apiregistration.k8s.io" if object["spec"].get("service").is_none() => {
+            let message = "Local APIServices are always available";
+            let condition = json!({ "type": "Available", "status": "True", "reason": "Local", "message": message });
+            object["status"] = json!({ "conditions": [condition] });
+        }
         _ => {}
     }
 }
@@ -647,6 +631,18 @@ fn apply(
     Ok(Response { code: if is_new { 201 } else { 200 }, body: Body::Json(made) })
 }
 
+/// Lets go of a namespace, which ends when it is to go and nobody holds it.
+fn finalize(cluster: &mut Kubernetes, place: &Place, name: &str, request: &Request) -> Result<Response, Refusal> {
+    let object = read_body(place, request, Some(name))?;
+    let key = place.key(name);
+    let present = cluster.store.get(&key).ok_or_else(|| Refusal::not_found(place.resource, name))?.clone();
+    let is_held = object["spec"]["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty());
+    if !is_held && present["metadata"].get("deletionTimestamp").is_some() {
+        cluster.store.remove(&key);
+    }
+    Ok(ok(present))
+}
+
 fn evict(cluster: &mut Kubernetes, place: &Place, name: &str) -> Result<Response, Refusal> {
     let key = place.key(name);
     if cluster.store.get(&key).is_none() {
@@ -689,25 +685,6 @@ fn delete(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn selectors_are_read_as_the_api_reads_them() {
-        let labels = json!({ "app": "nats", "howso.com/nodetype": "worker" });
-        for (selector, is_met) in [
-            ("", true),
-            ("app=nats", true),
-            ("app==nats,howso.com/nodetype", true),
-            ("app!=nats", false),
-            ("app in (redis, nats)", true),
-            ("app notin (redis,nats)", false),
-            ("!app", false),
-            ("!other", true),
-        ] {
-            let found = requirements(selector).expect("it can be read");
-            assert_eq!(found.iter().all(|one| one.is_met(&labels)), is_met, "{selector}");
-        }
-        assert!(requirements("app in nats").is_err());
-    }
 
     #[test]
     fn paths_name_collections_objects_and_their_parts() {

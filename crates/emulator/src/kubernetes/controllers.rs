@@ -22,7 +22,43 @@ pub(super) fn work(cluster: &mut Kubernetes, now: Timestamp, cloud: &mut dyn Clo
     stateful_sets(cluster, now);
     daemon_sets(cluster, now, cloud);
     schedule(cluster, now, cloud);
+    release(cluster);
     tell(cluster, now);
+}
+
+/// The finalizer that holds a claim while a pod uses it, or a volume while a claim does.
+pub(super) fn protection(is_claim: bool) -> &'static str {
+    if is_claim { "kubernetes.io/pvc-protection" } else { "kubernetes.io/pv-protection" }
+}
+
+/// Lets go of claims and volumes that are to go and that nobody uses.
+fn release(cluster: &mut Kubernetes) {
+    for (kind, is_claim) in [("persistentvolumeclaims", true), ("persistentvolumes", false)] {
+        let leaves = |object: &Value| object["metadata"].get("deletionTimestamp").is_some();
+        let leaving: Vec<Key> =
+            cluster.store.all(kind).filter(|(_, object)| leaves(object)).map(|(key, _)| key.clone()).collect();
+        for key in leaving {
+            let uses_claim = |(pod, object): (&Key, &Value)| {
+                let volumes = object["spec"]["volumes"].as_array();
+                let names = volumes.into_iter().flatten().map(|volume| &volume["persistentVolumeClaim"]["claimName"]);
+                pod.namespace == key.namespace && names.into_iter().any(|name| *name == *key.name)
+            };
+            let uses_volume = |(_, claim): (&Key, &Value)| claim["spec"]["volumeName"] == *key.name;
+            let is_used = if is_claim {
+                cluster.store.all("pods").any(uses_claim)
+            } else {
+                cluster.store.all("persistentvolumeclaims").any(uses_volume)
+            };
+            if !is_used {
+                cluster.store.control(&key, |object| {
+                    if let Some(finalizers) = object["metadata"]["finalizers"].as_array_mut() {
+                        finalizers.retain(|own| own != protection(is_claim));
+                    }
+                });
+                cluster.let_go(&key);
+            }
+        }
+    }
 }
 
 /// The pods that an object owns.

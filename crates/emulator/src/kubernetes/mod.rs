@@ -2,7 +2,7 @@
 //! emulated cloud.
 //!
 //! What is done for an object is done when somebody looks: all that was to happen by then happens first, in its order. Kubelets are
-//! not there: a pod that has a node runs after a while. Not emulated: watches, admission beyond the fields of an object, volumes,
+//! not there: a pod that has a node runs after a while. Not emulated: admission beyond the fields of an object, volumes,
 //! networks, jobs.
 
 mod addons;
@@ -14,8 +14,10 @@ mod fields;
 mod nodes;
 mod resources;
 mod scheduler;
+mod selection;
 mod status;
 mod store;
+mod watch;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +27,7 @@ use serde_json::{Value, json};
 pub(crate) use api::{Request, Response, User, check_call};
 use cloud::{Cloud, Machine};
 use store::{Key, Operation, Store, Writer};
+pub(crate) use watch::{Watch, stream};
 
 /// The namespaces that every cluster has.
 const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
@@ -50,6 +53,16 @@ pub(crate) struct Kubernetes {
     settled: Option<u64>,
     /// When the autoscaler looks next.
     next_look: Option<Timestamp>,
+    controllers: Controllers,
+}
+
+/// Whether objects come true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Controllers {
+    /// By the controllers of a cluster.
+    Run,
+    /// Only as whoever asks the API writes it: there is nothing but the API.
+    Absent,
 }
 
 /// What happens by itself.
@@ -72,7 +85,8 @@ impl Kubernetes {
     pub(crate) fn new(seed: String, now: Timestamp) -> Self {
         let store = Store::new(seed);
         let (agenda, machines, idle_since) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let mut cluster = Self { store, agenda, planned: 0, machines, idle_since, settled: None, next_look: None };
+        let (settled, next_look, controllers) = (None, None, Controllers::Run);
+        let mut cluster = Self { store, agenda, planned: 0, machines, idle_since, settled, next_look, controllers };
         for name in NAMESPACES {
             cluster.make(
                 &json!({
@@ -97,6 +111,11 @@ impl Kubernetes {
             now,
         );
         cluster
+    }
+
+    /// A cluster of which there is nothing but the API.
+    pub(crate) fn without_controllers(seed: String, now: Timestamp) -> Self {
+        Self { controllers: Controllers::Absent, ..Self::new(seed, now) }
     }
 
     /// Installs an add-on.
@@ -131,6 +150,12 @@ impl Kubernetes {
     /// Answers a request.
     pub(crate) fn answer(&mut self, request: &Request, now: Timestamp, cloud: &mut dyn Cloud) -> Response {
         api::answer(self, request, now, cloud)
+    }
+
+    /// What there is to tell by now to whoever watches; nothing when the watch has ended.
+    pub(crate) fn follow(&mut self, watch: &mut Watch, now: Timestamp, cloud: &mut dyn Cloud) -> Option<Vec<Value>> {
+        self.pass_time(now, cloud);
+        watch.events(self, now, cloud)
     }
 
     fn plan(&mut self, when: Timestamp, happening: Happening) {
@@ -196,6 +221,9 @@ impl Kubernetes {
 
     /// Lets the controllers of Kubernetes do what is to be done at once.
     fn control(&mut self, now: Timestamp, cloud: &mut dyn Cloud) {
+        if self.controllers == Controllers::Absent {
+            return;
+        }
         let revision = self.store.revision();
         if self.settled != Some(revision) {
             controllers::work(self, now, cloud);
@@ -235,13 +263,27 @@ impl Kubernetes {
 
     /// Ends a namespace: what is in it goes, and then it goes itself.
     fn end_namespace(&mut self, key: &Key, now: Timestamp) {
-        for inner in self.store.inside(&key.name) {
-            self.delete(&inner);
+        if self.controllers == Controllers::Run {
+            for inner in self.store.inside(&key.name) {
+                self.delete(&inner);
+            }
+            self.plan(now + NAMESPACE_ENDS, Happening::Ends(key.clone()));
         }
         self.store.control(key, |namespace| {
             namespace["metadata"]["deletionTimestamp"] = json!(store::seconds(now));
             namespace["status"]["phase"] = json!("Terminating");
         });
-        self.plan(now + NAMESPACE_ENDS, Happening::Ends(key.clone()));
+    }
+
+    /// Removes an object that is to go, as soon as nobody holds it.
+    fn let_go(&mut self, key: &Key) {
+        let is_to_go = |object: &Value| {
+            let finalizers = object["metadata"]["finalizers"].as_array();
+            object["metadata"].get("deletionTimestamp").is_some() && finalizers.is_none_or(Vec::is_empty)
+        };
+        // Namespaces are held by what is in them.
+        if key.kind != "namespaces" && self.store.get(key).is_some_and(is_to_go) {
+            self.delete(key);
+        }
     }
 }

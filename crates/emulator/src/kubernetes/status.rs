@@ -50,6 +50,12 @@ impl Refusal {
         Self::new(400, "BadRequest", message)
     }
 
+    /// What a watch says of a number that is none: a real server takes it for a mistake of its own.
+    pub(crate) fn not_a_number(name: &str, text: &str) -> Self {
+        let why = format!("strconv.ParseUint: parsing \"{text}\": invalid syntax");
+        Self::new(500, "", format!("{name}: Invalid value: \"{text}\": {why}"))
+    }
+
     pub(crate) fn invalid(resource: &Resource, name: &str, why: &str) -> Self {
         let message = format!("{} \"{name}\" is invalid: {why}", resource.kind);
         Self::new(422, "Invalid", message).about(resource, name)
@@ -96,6 +102,10 @@ impl Refusal {
         let conflicts = if count == 1 { "conflict" } else { "conflicts" };
         let message = format!("Apply failed with {count} {conflicts}: conflict with \"{manager}\": .{field}");
         Self::new(409, "Conflict", message)
+    }
+
+    pub(crate) fn expired(wanted: u64, oldest: u64) -> Self {
+        Self::new(410, "Expired", format!("too old resource version: {wanted} ({oldest})"))
     }
 
     pub(crate) fn terminating(namespace: &str) -> Self {

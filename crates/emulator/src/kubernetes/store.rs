@@ -1,6 +1,6 @@
 //! Objects with their versions and with who wrote which part of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -52,10 +52,27 @@ struct Stored {
     owned: BTreeMap<Writer, (Timestamp, Fields)>,
 }
 
+/// What became of an object.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    /// The version of the whole since then.
+    pub(crate) revision: u64,
+    pub(crate) key: Key,
+    /// As it was; nothing when it is new.
+    pub(crate) before: Option<Arc<Value>>,
+    /// As it is; nothing when it is gone.
+    pub(crate) after: Option<Arc<Value>>,
+}
+
+/// How many changes are remembered, for whoever watches.
+const CHANGES_MAX: usize = 1_000;
+
 /// All objects.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Store {
     objects: BTreeMap<Key, Stored>,
+    /// The last ones, in their order.
+    changes: VecDeque<Change>,
     revision: u64,
     uids: u64,
     /// What tells the identifiers of one cluster from those of another.
@@ -84,6 +101,13 @@ impl Store {
     pub(crate) fn revision(&self) -> u64 {
         // etcd counts from 1, which is the empty store.
         self.revision + 1
+    }
+
+    /// What has happened since the store had this version; [`None`] when that is too long ago to be known.
+    pub(crate) fn changes_since(&self, revision: u64) -> Option<impl Iterator<Item = &Change>> {
+        let oldest = self.changes.front().map_or(revision, |oldest| oldest.revision - 1);
+        let begin = self.changes.partition_point(|change| change.revision <= revision);
+        (revision >= oldest).then(|| self.changes.range(begin..))
     }
 
     pub(crate) fn get(&self, key: &Key) -> Option<&Value> {
@@ -124,7 +148,7 @@ impl Store {
         }
         let stored = Stored { object: Arc::new(object), owned: BTreeMap::from([(writer, (now, applied))]) };
         self.objects.insert(key.clone(), stored);
-        self.revise(key)
+        self.revise(key, None)
     }
 
     /// Replaces an object by one that was made of it.
@@ -218,24 +242,35 @@ impl Store {
             self.revision += 1;
             // Controllers own no fields here, so who owns what stays as it is.
             object["metadata"]["resourceVersion"] = json!((self.revision + 1).to_string());
-            stored.set(key, object);
+            let before = stored.set(key, object);
+            self.note(key, Some(before));
         }
     }
 
     pub(crate) fn remove(&mut self, key: &Key) -> Option<Value> {
         let stored = self.objects.remove(key)?;
         self.revision += 1;
+        self.note(key, Some(Arc::clone(&stored.object)));
         Some(Arc::unwrap_or_clone(stored.object))
+    }
+
+    /// Remembers what the last version of the whole is about.
+    fn note(&mut self, key: &Key, before: Option<Arc<Value>>) {
+        if self.changes.len() == CHANGES_MAX {
+            self.changes.pop_front();
+        }
+        let after = self.objects.get(key).map(|stored| Arc::clone(&stored.object));
+        self.changes.push_back(Change { revision: self.revision(), key: key.clone(), before, after });
     }
 
     fn change(&mut self, key: &Key, object: Value) -> Value {
         let Some(stored) = self.objects.get_mut(key) else { return Value::Null };
-        stored.set(key, object);
-        self.revise(key)
+        let before = stored.set(key, object);
+        self.revise(key, Some(before))
     }
 
     /// Gives an object its next version, and writes down who owns what.
-    fn revise(&mut self, key: &Key) -> Value {
+    fn revise(&mut self, key: &Key, before: Option<Arc<Value>>) -> Value {
         self.revision += 1;
         let version = self.revision().to_string();
         let Some(stored) = self.objects.get_mut(key) else { return Value::Null };
@@ -257,18 +292,20 @@ impl Store {
         let object = Arc::make_mut(&mut stored.object);
         object["metadata"]["managedFields"] = entries;
         object["metadata"]["resourceVersion"] = json!(version);
-        object.clone()
+        let revised = object.clone();
+        self.note(key, before);
+        revised
     }
 }
 
 impl Stored {
-    /// Takes a new form of the object, of the next generation when it is wanted otherwise.
-    fn set(&mut self, key: &Key, mut object: Value) {
+    /// Takes a new form of the object, of the next generation when it is wanted otherwise, and returns the one before.
+    fn set(&mut self, key: &Key, mut object: Value) -> Arc<Value> {
         if has_generations(key.kind) && object.get("spec") != self.object.get("spec") {
             let generation = self.object["metadata"]["generation"].as_u64().unwrap_or_default() + 1;
             object["metadata"]["generation"] = json!(generation);
         }
-        self.object = Arc::new(object);
+        std::mem::replace(&mut self.object, Arc::new(object))
     }
 }
 
@@ -333,6 +370,26 @@ mod tests {
         let taken = apply(&mut store, "two", &json!({ "a": "2" }), true).expect("by force");
         assert_eq!(taken["data"]["a"], json!("2"));
         assert_eq!(taken["metadata"]["managedFields"].as_array().map(Vec::len), Some(1));
+    }
+
+    #[test]
+    fn what_happened_is_remembered_for_as_long_as_there_is_room() {
+        let mut store = Store::default();
+        apply(&mut store, "one", &json!({ "a": "0" }), false).expect("nothing is there");
+        let begin = store.revision();
+        assert_eq!(store.changes_since(begin).expect("it is now").count(), 0);
+        store.remove(&key());
+        let seen = |store: &Store, revision| {
+            let changes = store.changes_since(revision)?;
+            Some(changes.map(|change| (change.before.is_some(), change.after.is_some())).collect::<Vec<_>>())
+        };
+        assert_eq!(seen(&store, begin), Some(vec![(true, false)]));
+        assert_eq!(seen(&store, 1), Some(vec![(false, true), (true, false)]));
+        for count in 0..CHANGES_MAX {
+            apply(&mut store, "one", &json!({ "a": count.to_string() }), false).expect("its own");
+        }
+        assert_eq!(seen(&store, begin), None);
+        assert_eq!(seen(&store, begin + 1).map(|seen| seen.len()), Some(CHANGES_MAX));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! as objects that the tests write.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod api_server;
 mod apply;
 mod crash;
 mod faults;

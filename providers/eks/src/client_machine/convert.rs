@@ -1,25 +1,13 @@
 //! From the descriptions of EC2 and IAM to states and attributes, spelled as in the graph.
 
 use aws_sdk_ec2::types::{
-    Instance, InstanceStateName, IpPermission, IpRange, Ipv6Range, PrefixListId, SecurityGroup, UserIdGroupPair,
+    HttpTokensState, Instance, InstanceStateName, InstanceType, IpPermission, IpRange, Ipv6Range, PrefixListId,
+    SecurityGroup, UserIdGroupPair,
 };
-use howso_infra_core::{Attributes, Status, Value};
+use howso_infra_core::{Status, Value};
 
-use crate::tags::{self, Tags};
-
-/// One resource, before it is known whose it is.
-#[derive(Clone, Debug)]
-pub(super) struct Found {
-    pub(super) physical_id: String,
-    pub(super) tags: Tags,
-    pub(super) status: Status,
-    pub(super) attributes: Attributes,
-    pub(super) outputs: Attributes,
-}
-
-fn known(fields: impl IntoIterator<Item = (&'static str, Option<Value>)>) -> Attributes {
-    fields.into_iter().filter_map(|(field, value)| Some((field.to_owned(), value?))).collect()
-}
+use crate::found::{Fields, Found};
+use crate::tags;
 
 /// The instance; [`None`] for one that is terminated, which EC2 lists for another hour.
 ///
@@ -37,26 +25,19 @@ pub(super) fn instance(instance: &Instance) -> Option<Found> {
     let tags = tags::from_ec2(instance.tags());
     let groups = instance.security_groups().iter().filter_map(|group| group.group_id.clone());
     let metadata = instance.metadata_options.as_ref();
-    let mut attributes = known([
-        ("instance_type", instance.instance_type.as_ref().map(|name| Value::text(name.as_str()))),
-        ("subnet_id", instance.subnet_id.as_deref().map(Value::text)),
-        (
-            "instance_profile_arn",
-            instance.iam_instance_profile.as_ref().and_then(|profile| profile.arn.as_deref()).map(Value::text),
-        ),
-        (
-            "metadata_tokens",
-            metadata.and_then(|options| options.http_tokens()).map(|state| Value::text(state.as_str())),
-        ),
-        (
-            "metadata_hop_limit",
-            metadata.and_then(|options| options.http_put_response_hop_limit).map(|limit| Value::Integer(limit.into())),
-        ),
-    ]);
-    attributes.insert("security_group_ids".to_owned(), Value::texts(groups));
-    attributes.insert("tags".to_owned(), tags::attribute(&tags));
+    let profile = instance.iam_instance_profile.as_ref().and_then(|profile| profile.arn.as_deref());
+    let hop_limit = metadata.and_then(|options| options.http_put_response_hop_limit);
+    let fields = Fields::default()
+        .text("instance_type", instance.instance_type.as_ref().map(InstanceType::as_str))
+        .text("subnet_id", instance.subnet_id.as_deref())
+        .text("instance_profile_arn", profile)
+        .text("metadata_tokens", metadata.and_then(|options| options.http_tokens()).map(HttpTokensState::as_str))
+        .value("metadata_hop_limit", hop_limit.map(|limit| Value::Integer(limit.into())))
+        .value("security_group_ids", Some(Value::texts(groups)))
+        .tags(&tags);
     let outputs =
-        known([("instance_id", Some(Value::text(&id))), ("state", state.map(|state| Value::text(state.as_str())))]);
+        Fields::default().text("instance_id", Some(&id)).text("state", state.as_ref().map(InstanceStateName::as_str));
+    let (attributes, outputs) = (fields.0, outputs.0);
     Some(Found { physical_id: id, tags, status, attributes, outputs })
 }
 
@@ -71,16 +52,15 @@ pub(super) fn reason(instance: &Instance) -> String {
 pub(super) fn security_group(group: &SecurityGroup) -> Option<Found> {
     let id = group.group_id.clone()?;
     let tags = tags::from_ec2(group.tags());
-    let mut attributes = known([
-        ("name", group.group_name.as_deref().map(Value::text)),
-        ("description", group.description.as_deref().map(Value::text)),
-        ("vpc_id", group.vpc_id.as_deref().map(Value::text)),
-    ]);
     let mut rules: Vec<String> = group.ip_permissions().iter().flat_map(rules).collect();
     rules.sort();
-    attributes.insert("ingress".to_owned(), Value::texts(rules));
-    attributes.insert("tags".to_owned(), tags::attribute(&tags));
-    let outputs = known([("group_id", Some(Value::text(&id)))]);
+    let fields = Fields::default()
+        .text("name", group.group_name.as_deref())
+        .text("description", group.description.as_deref())
+        .text("vpc_id", group.vpc_id.as_deref())
+        .value("ingress", Some(Value::texts(rules)))
+        .tags(&tags);
+    let (attributes, outputs) = (fields.0, Fields::default().text("group_id", Some(&id)).0);
     Some(Found { physical_id: id, tags, status: Status::Ready, attributes, outputs })
 }
 

@@ -5,11 +5,12 @@ use aws_sdk_ec2::types::{Filter, Instance, SecurityGroup};
 use howso_infra_core::identity::{CLUSTER_TAG, RESOURCE_TAG};
 use howso_infra_core::{Gap, Observation, Observed, Ownership, ProviderError, ResourceId, ScopeKinds};
 
-use super::convert::{self, Found};
+use super::convert;
 use super::kinds::{INSTANCE, INSTANCE_PROFILE, INSTANCE_PROFILE_ROLE, SECURITY_GROUP};
 use super::{NAME, profile};
 use crate::clients::Clients;
 use crate::context::{ObserveContext, Wanted};
+use crate::found::Found;
 use crate::network::filter;
 use crate::tags::{self, Tags};
 use crate::{errors, pages};

@@ -103,13 +103,13 @@ pub(super) async fn update(
     let tags = iam_tags(tags::declared(attributes))?;
     let request = iam.tag_instance_profile().instance_profile_name(name).set_tags(Some(tags));
     request.send().await.map_err(errors::mutating(OperationVerb::Update, "iam:TagInstanceProfile"))?;
-    Ok(settled(name))
+    Ok(Submitted::settled(name))
 }
 
 pub(super) async fn delete(iam: &Client, name: &str) -> Result<Submitted, ProviderError> {
     let request = iam.delete_instance_profile().instance_profile_name(name);
     request.send().await.map_err(errors::mutating(OperationVerb::Delete, "iam:DeleteInstanceProfile"))?;
-    Ok(settled(name))
+    Ok(Submitted::settled(name))
 }
 
 pub(super) async fn add_role(iam: &Client, attributes: &Attributes) -> Result<Submitted, ProviderError> {
@@ -117,7 +117,7 @@ pub(super) async fn add_role(iam: &Client, attributes: &Attributes) -> Result<Su
     let (profile, role) = (text(attributes, "profile_name", call)?, text(attributes, "role_name", call)?);
     let request = iam.add_role_to_instance_profile().instance_profile_name(profile).role_name(role);
     request.send().await.map_err(errors::mutating(OperationVerb::Create, call))?;
-    Ok(settled(format!("{profile}/{role}")))
+    Ok(Submitted::settled(format!("{profile}/{role}")))
 }
 
 pub(super) async fn remove_role(iam: &Client, attributes: &Attributes) -> Result<Submitted, ProviderError> {
@@ -125,10 +125,5 @@ pub(super) async fn remove_role(iam: &Client, attributes: &Attributes) -> Result
     let (profile, role) = (text(attributes, "profile_name", call)?, text(attributes, "role_name", call)?);
     let request = iam.remove_role_from_instance_profile().instance_profile_name(profile).role_name(role);
     request.send().await.map_err(errors::mutating(OperationVerb::Delete, call))?;
-    Ok(settled(format!("{profile}/{role}")))
-}
-
-/// The resource is changed or gone, and has no outputs.
-pub(super) fn settled(physical_id: impl Into<String>) -> Submitted {
-    Submitted::Settled { physical_id: physical_id.into(), outputs: Attributes::new() }
+    Ok(Submitted::settled(format!("{profile}/{role}")))
 }

@@ -9,10 +9,9 @@ use aws_sdk_ec2::types::{
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use howso_infra_core::operation::FieldChange;
-use howso_infra_core::{Attributes, Operation, OperationVerb, ProviderError, Submitted, Ticket, Value, Work};
+use howso_infra_core::{Attributes, Operation, OperationVerb, ProviderError, Submitted, Value, Work};
 
 use super::kinds::{INSTANCE, INSTANCE_PROFILE, INSTANCE_PROFILE_ROLE, RESIZE, SECURITY_GROUP, call};
-use super::profile::settled;
 use super::{convert, profile};
 use crate::clients::Clients;
 use crate::errors;
@@ -70,7 +69,7 @@ async fn create_group(
 async fn delete_group(ec2: &Client, id: &str) -> Result<Submitted, ProviderError> {
     let request = ec2.delete_security_group().group_id(id);
     request.send().await.map_err(errors::mutating(OperationVerb::Delete, "ec2:DeleteSecurityGroup"))?;
-    Ok(settled(id))
+    Ok(Submitted::settled(id))
 }
 
 fn tag_specification(kind: ResourceType, operation: &Operation, attributes: &Attributes) -> TagSpecification {
@@ -115,13 +114,14 @@ async fn run(ec2: &Client, operation: &Operation, attributes: &Attributes) -> Re
         .map_err(errors::mutating(OperationVerb::Create, call))?;
     let instance = answer.instances.unwrap_or_default().pop();
     let id = instance.and_then(|instance| instance.instance_id);
-    Ok(accepted(operation, OperationVerb::Create, &id.ok_or_else(|| errors::created_without(call, "instance id"))?))
+    let id = id.ok_or_else(|| errors::created_without(call, "instance id"))?;
+    Ok(Submitted::accepted(operation, id, Attributes::new()))
 }
 
 async fn terminate(ec2: &Client, operation: &Operation, id: &str) -> Result<Submitted, ProviderError> {
     let request = ec2.terminate_instances().instance_ids(id);
     request.send().await.map_err(errors::mutating(OperationVerb::Delete, "ec2:TerminateInstances"))?;
-    Ok(accepted(operation, OperationVerb::Delete, id))
+    Ok(Submitted::accepted(operation, id, Attributes::new()))
 }
 
 async fn update(
@@ -161,7 +161,7 @@ async fn update(
         }
         other => return Err(errors::bug("submit", format!("the client machine has no call {other}"))),
     }
-    Ok(settled(id))
+    Ok(Submitted::settled(id))
 }
 
 /// Takes back whatever lets something in.
@@ -176,13 +176,4 @@ async fn revoke_ingress(ec2: &Client, id: &str, changes: &[FieldChange]) -> Resu
     let request = ec2.revoke_security_group_ingress().group_id(id).set_ip_permissions(Some(permissions));
     request.send().await.map_err(errors::mutating(OperationVerb::Update, call))?;
     Ok(())
-}
-
-fn accepted(operation: &Operation, verb: OperationVerb, physical_id: &str) -> Submitted {
-    Submitted::Accepted(Ticket {
-        resource: operation.resource.clone(),
-        verb,
-        physical_id: physical_id.to_owned(),
-        context: Attributes::new(),
-    })
 }

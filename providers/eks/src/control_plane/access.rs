@@ -126,10 +126,6 @@ pub(super) fn observed_policy(
     })
 }
 
-fn settled(physical_id: impl Into<String>) -> Submitted {
-    Submitted::Settled { physical_id: physical_id.into(), outputs: Attributes::new() }
-}
-
 /// Makes an entry.
 pub(super) async fn create(
     eks: &Client,
@@ -147,7 +143,7 @@ pub(super) async fn create(
         .send()
         .await
         .map_err(errors::mutating(OperationVerb::Create, call))?;
-    Ok(settled(principal))
+    Ok(Submitted::settled(principal))
 }
 
 /// Sets the tags of an entry. The service wants the entry's own ARN, which only a read gives.
@@ -158,7 +154,7 @@ pub(super) async fn tag(eks: &Client, principal: &str, attributes: &Attributes) 
         entry.and_then(|entry| entry.access_entry_arn).ok_or_else(|| errors::missing(call, "access entry ARN"))?;
     let request = eks.tag_resource().resource_arn(arn).set_tags(Some(tags::declared(attributes).into_iter().collect()));
     request.send().await.map_err(errors::mutating(OperationVerb::Update, call))?;
-    Ok(settled(principal))
+    Ok(Submitted::settled(principal))
 }
 
 /// Removes an entry, and with it its policies.
@@ -167,7 +163,7 @@ pub(super) async fn delete(eks: &Client, principal: &str, attributes: &Attribute
     let cluster = eks_arn::cluster_of(attributes, call)?;
     let request = eks.delete_access_entry().cluster_name(cluster).principal_arn(principal);
     request.send().await.map_err(errors::mutating(OperationVerb::Delete, call))?;
-    Ok(settled(principal))
+    Ok(Submitted::settled(principal))
 }
 
 /// Gives an entry its policy.
@@ -182,7 +178,7 @@ pub(super) async fn associate(
     let cluster = eks_arn::cluster_of(attributes, call)?;
     let request = eks.associate_access_policy().cluster_name(cluster).principal_arn(principal).policy_arn(policy);
     request.access_scope(scope).send().await.map_err(errors::mutating(verb, call))?;
-    Ok(settled(format!("{principal}/{policy}")))
+    Ok(Submitted::settled(format!("{principal}/{policy}")))
 }
 
 /// Takes the policy of an entry away.
@@ -192,7 +188,7 @@ pub(super) async fn disassociate(eks: &Client, attributes: &Attributes) -> Resul
     let cluster = eks_arn::cluster_of(attributes, call)?;
     let request = eks.disassociate_access_policy().cluster_name(cluster).principal_arn(principal).policy_arn(policy);
     request.send().await.map_err(errors::mutating(OperationVerb::Delete, call))?;
-    Ok(settled(format!("{principal}/{policy}")))
+    Ok(Submitted::settled(format!("{principal}/{policy}")))
 }
 
 #[cfg(test)]

@@ -78,10 +78,6 @@ pub(super) fn observed(
     })
 }
 
-fn settled(arn: &str) -> Submitted {
-    Submitted::Settled { physical_id: arn.to_owned(), outputs: Attributes::new() }
-}
-
 /// Makes an association.
 pub(super) async fn create(
     eks: &Client,
@@ -101,7 +97,7 @@ pub(super) async fn create(
         .await
         .map_err(errors::mutating(OperationVerb::Create, call))?;
     let arn = answer.association.and_then(|association| association.association_arn);
-    Ok(settled(&arn.ok_or_else(|| errors::created_without(call, "ARN"))?))
+    Ok(Submitted::settled(arn.ok_or_else(|| errors::created_without(call, "ARN"))?))
 }
 
 /// Changes the role of an association.
@@ -120,7 +116,7 @@ pub(super) async fn update(
         .send()
         .await
         .map_err(errors::mutating(OperationVerb::Update, call))?;
-    Ok(settled(arn))
+    Ok(Submitted::settled(arn))
 }
 
 /// Removes an association.
@@ -129,5 +125,5 @@ pub(super) async fn delete(eks: &Client, arn: &str) -> Result<Submitted, Provide
     let (cluster, id) = (eks_arn::cluster(arn, call)?, eks_arn::child(arn, call)?);
     let request = eks.delete_pod_identity_association().cluster_name(cluster).association_id(id);
     request.send().await.map_err(errors::mutating(OperationVerb::Delete, call))?;
-    Ok(settled(arn))
+    Ok(Submitted::settled(arn))
 }

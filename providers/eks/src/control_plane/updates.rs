@@ -27,15 +27,10 @@ pub(crate) fn accepted(operation: &Operation, physical_id: &str, update: Option<
     let id = update.and_then(Update::id);
     let is_done = update.and_then(Update::status) == Some(&UpdateStatus::Successful);
     if is_update && (is_done || id.is_none()) {
-        return Submitted::Settled { physical_id: physical_id.to_owned(), outputs: Attributes::new() };
+        return Submitted::settled(physical_id);
     }
     let context = id.map(|id| (UPDATE_ID.to_owned(), Value::text(id))).into_iter().collect();
-    Submitted::Accepted(Ticket {
-        resource: operation.resource.clone(),
-        verb: operation.work.verb(),
-        physical_id: physical_id.to_owned(),
-        context,
-    })
+    Submitted::accepted(operation, physical_id, context)
 }
 
 /// Asks whether an update is done.

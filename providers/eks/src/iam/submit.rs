@@ -28,10 +28,6 @@ pub(crate) async fn submit(clients: &Clients, operation: &Operation) -> Result<S
     }
 }
 
-fn settled(physical_id: impl Into<String>, outputs: Attributes) -> Submitted {
-    Submitted::Settled { physical_id: physical_id.into(), outputs }
-}
-
 /// Tags as IAM takes them.
 pub(crate) fn iam_tags(tags: Tags) -> Result<Vec<Tag>, ProviderError> {
     let tag = |(key, value)| Tag::builder().key(key).value(value).build();
@@ -60,7 +56,7 @@ async fn create_role(iam: &Client, operation: &Operation, attributes: &Attribute
         ("arn".to_owned(), Value::text(&role.arn)),
         ("name".to_owned(), Value::text(&role.role_name)),
     ]);
-    Ok(settled(role.role_name, outputs))
+    Ok(Submitted::settled_with(role.role_name, outputs))
 }
 
 async fn update_role(
@@ -89,13 +85,13 @@ async fn update_role(
         }
         other => return Err(errors::bug("submit", format!("a role has no call {other}"))),
     }
-    Ok(settled(role_name, Attributes::new()))
+    Ok(Submitted::settled(role_name))
 }
 
 async fn delete_role(iam: &Client, role_name: &str) -> Result<Submitted, ProviderError> {
     let request = iam.delete_role().role_name(role_name);
     request.send().await.map_err(errors::mutating(OperationVerb::Delete, "iam:DeleteRole"))?;
-    Ok(settled(role_name, Attributes::new()))
+    Ok(Submitted::settled(role_name))
 }
 
 async fn attach(iam: &Client, attributes: &Attributes) -> Result<Submitted, ProviderError> {
@@ -103,7 +99,7 @@ async fn attach(iam: &Client, attributes: &Attributes) -> Result<Submitted, Prov
     let (role_name, policy_arn) = (text(attributes, "role_name", call)?, text(attributes, "policy_arn", call)?);
     let request = iam.attach_role_policy().role_name(role_name).policy_arn(policy_arn);
     request.send().await.map_err(errors::mutating(OperationVerb::Create, call))?;
-    Ok(settled(format!("{role_name}/{policy_arn}"), Attributes::new()))
+    Ok(Submitted::settled(format!("{role_name}/{policy_arn}")))
 }
 
 async fn detach(iam: &Client, attributes: &Attributes) -> Result<Submitted, ProviderError> {
@@ -111,7 +107,7 @@ async fn detach(iam: &Client, attributes: &Attributes) -> Result<Submitted, Prov
     let (role_name, policy_arn) = (text(attributes, "role_name", call)?, text(attributes, "policy_arn", call)?);
     let request = iam.detach_role_policy().role_name(role_name).policy_arn(policy_arn);
     request.send().await.map_err(errors::mutating(OperationVerb::Delete, call))?;
-    Ok(settled(format!("{role_name}/{policy_arn}"), Attributes::new()))
+    Ok(Submitted::settled(format!("{role_name}/{policy_arn}")))
 }
 
 async fn put_policy(iam: &Client, verb: OperationVerb, attributes: &Attributes) -> Result<Submitted, ProviderError> {
@@ -120,7 +116,7 @@ async fn put_policy(iam: &Client, verb: OperationVerb, attributes: &Attributes) 
     let policy = document(attributes, "document", call)?;
     let request = iam.put_role_policy().role_name(role_name).policy_name(policy_name).policy_document(policy);
     request.send().await.map_err(errors::mutating(verb, call))?;
-    Ok(settled(format!("{role_name}/{policy_name}"), Attributes::new()))
+    Ok(Submitted::settled(format!("{role_name}/{policy_name}")))
 }
 
 async fn delete_policy(iam: &Client, attributes: &Attributes) -> Result<Submitted, ProviderError> {
@@ -128,5 +124,5 @@ async fn delete_policy(iam: &Client, attributes: &Attributes) -> Result<Submitte
     let (role_name, policy_name) = (text(attributes, "role_name", call)?, text(attributes, "policy_name", call)?);
     let request = iam.delete_role_policy().role_name(role_name).policy_name(policy_name);
     request.send().await.map_err(errors::mutating(OperationVerb::Delete, call))?;
-    Ok(settled(format!("{role_name}/{policy_name}"), Attributes::new()))
+    Ok(Submitted::settled(format!("{role_name}/{policy_name}")))
 }

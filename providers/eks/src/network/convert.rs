@@ -6,38 +6,8 @@ use aws_sdk_ec2::types::{
 };
 use howso_infra_core::{Attributes, Status, Value};
 
+use crate::found::{Fields, Found};
 use crate::tags::{self, Tags};
-
-/// One resource, before it is known whose it is.
-#[derive(Clone, Debug)]
-pub(super) struct Found {
-    pub(super) physical_id: String,
-    pub(super) tags: Tags,
-    pub(super) status: Status,
-    pub(super) attributes: Attributes,
-    pub(super) outputs: Attributes,
-}
-
-/// Collects the fields that EC2 reports.
-#[derive(Default)]
-struct Fields(Attributes);
-
-impl Fields {
-    fn text(mut self, field: &str, value: Option<&str>) -> Self {
-        self.0.extend(value.map(|text| (field.to_owned(), Value::text(text))));
-        self
-    }
-
-    fn boolean(mut self, field: &str, value: Option<bool>) -> Self {
-        self.0.extend(value.map(|truth| (field.to_owned(), Value::Bool(truth))));
-        self
-    }
-
-    fn tags(mut self, tags: &Tags) -> Self {
-        self.0.insert("tags".to_owned(), tags::attribute(tags));
-        self
-    }
-}
 
 fn found(physical_id: &str, output: &str, tags: Tags, status: Status, fields: Fields) -> Found {
     let outputs = Attributes::from([(output.to_owned(), Value::text(physical_id))]);

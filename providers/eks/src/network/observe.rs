@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ec2::types::{InternetGateway, RouteTable, Vpc};
 use howso_infra_core::{Gap, Observation, Observed, Ownership, ProviderError, ResourceId, ScopeKinds};
 
-use super::convert::{self, Found};
+use super::convert;
 use super::graph::{EVERYWHERE, default_route_id};
 use super::kinds::{
     ELASTIC_IP, INTERNET_GATEWAY, INTERNET_GATEWAY_ATTACHMENT, NAT_GATEWAY, ROUTE, ROUTE_TABLE,
@@ -15,6 +15,7 @@ use super::read;
 use crate::clients::Clients;
 use crate::context::{ObserveContext, Wanted};
 use crate::control_plane::CLUSTER;
+use crate::found::Found;
 use crate::pools::NODEGROUP;
 use crate::tags::{self, NAME_TAG, Tags};
 

@@ -3,7 +3,7 @@
 use aws_sdk_ec2::Client;
 use howso_infra_core::{Attributes, ErrorKind, OperationVerb, Progress, ProviderError, Status, Ticket};
 
-use super::convert::{self, Found, split_ids};
+use super::convert::{self, split_ids};
 use super::kinds::{
     ELASTIC_IP, INTERNET_GATEWAY, INTERNET_GATEWAY_ATTACHMENT, NAT_GATEWAY, ROUTE, ROUTE_TABLE,
     ROUTE_TABLE_ASSOCIATION, SUBNET, VPC,
@@ -11,6 +11,7 @@ use super::kinds::{
 use super::read::{self, filter};
 use crate::clients::Clients;
 use crate::errors;
+use crate::found::Found;
 
 /// Asks once.
 pub(crate) async fn poll(clients: &Clients, ticket: &Ticket) -> Result<Progress, ProviderError> {

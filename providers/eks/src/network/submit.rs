@@ -2,7 +2,7 @@
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, ConnectivityType, DomainType, ResourceType, TagSpecification};
 use howso_infra_core::operation::FieldChange;
-use howso_infra_core::{Attributes, Operation, OperationVerb, ProviderError, Submitted, Ticket, Value, Work};
+use howso_infra_core::{Attributes, Operation, OperationVerb, ProviderError, Submitted, Value, Work};
 
 use super::convert::{join_ids, split_ids};
 use super::kinds::{
@@ -31,11 +31,6 @@ struct Sender<'a> {
     operation: &'a Operation,
 }
 
-/// The resource is usable, changed or gone.
-fn settled(physical_id: impl Into<String>, outputs: Attributes) -> Submitted {
-    Submitted::Settled { physical_id: physical_id.into(), outputs }
-}
-
 fn unknown(operation: &Operation, what: &str) -> ProviderError {
     errors::bug("ec2", format!("{} has no {what}", operation.resource))
 }
@@ -61,23 +56,13 @@ impl Sender<'_> {
         TagSpecification::builder().resource_type(resource).set_tags(Some(tags::to_ec2(tags))).build()
     }
 
-    /// A ticket to ask whether what was made is usable, or what was deleted is gone.
-    fn accepted(&self, verb: OperationVerb, physical_id: &str) -> Submitted {
-        Submitted::Accepted(Ticket {
-            resource: self.operation.resource.clone(),
-            verb,
-            physical_id: physical_id.to_owned(),
-            context: Attributes::new(),
-        })
-    }
-
     /// What a create call answered: usable at once, or soon.
     fn created(&self, physical_id: String, output: &str, is_ready: bool) -> Submitted {
         if is_ready {
             let outputs = fields::output(output, physical_id.as_str());
-            settled(physical_id, outputs)
+            Submitted::settled_with(physical_id, outputs)
         } else {
-            self.accepted(OperationVerb::Create, &physical_id)
+            Submitted::accepted(self.operation, physical_id, Attributes::new())
         }
     }
 
@@ -121,7 +106,7 @@ impl Sender<'_> {
         let vpc = fields::text(attributes, "vpc_id", call)?;
         let answer = self.ec2.attach_internet_gateway().internet_gateway_id(gateway).vpc_id(vpc).send().await;
         answer.map_err(errors::mutating(OperationVerb::Create, call))?;
-        Ok(settled(join_ids(gateway, vpc), Attributes::new()))
+        Ok(Submitted::settled(join_ids(gateway, vpc)))
     }
 
     async fn allocate_address(&self, attributes: &Attributes) -> Result<Submitted, ProviderError> {
@@ -165,7 +150,7 @@ impl Sender<'_> {
         let request = self.ec2.create_route().route_table_id(table).destination_cidr_block(destination);
         let answer = request.set_gateway_id(gateway).set_nat_gateway_id(nat).send().await;
         answer.map_err(errors::mutating(OperationVerb::Create, call))?;
-        Ok(settled(join_ids(table, destination), Attributes::new()))
+        Ok(Submitted::settled(join_ids(table, destination)))
     }
 
     async fn associate_route_table(&self, attributes: &Attributes) -> Result<Submitted, ProviderError> {
@@ -174,7 +159,7 @@ impl Sender<'_> {
         let subnet = fields::text(attributes, "subnet_id", call)?;
         let answer = self.ec2.associate_route_table().route_table_id(table).subnet_id(subnet).send().await;
         let id = answer.map_err(errors::mutating(OperationVerb::Create, call))?.association_id;
-        Ok(settled(id.ok_or_else(|| errors::created_without(call, "association id"))?, Attributes::new()))
+        Ok(Submitted::settled(id.ok_or_else(|| errors::created_without(call, "association id"))?))
     }
 
     async fn update(
@@ -204,7 +189,7 @@ impl Sender<'_> {
             changes.iter().filter(|change| change.field == "tags").flat_map(|change| tags::from_value(&change.to));
         let request = self.ec2.create_tags().resources(physical_id).set_tags(Some(tags::to_ec2(tags.collect())));
         request.send().await.map_err(errors::mutating(OperationVerb::Update, "ec2:CreateTags"))?;
-        Ok(settled(physical_id, Attributes::new()))
+        Ok(Submitted::settled(physical_id))
     }
 
     /// EC2 takes one of the two attributes in a call.
@@ -218,14 +203,14 @@ impl Sender<'_> {
         let request =
             request.set_enable_dns_support(support.map(boolean)).set_enable_dns_hostnames(hostnames.map(boolean));
         request.send().await.map_err(errors::mutating(OperationVerb::Update, "ec2:ModifyVpcAttribute"))?;
-        Ok(settled(physical_id, Attributes::new()))
+        Ok(Submitted::settled(physical_id))
     }
 
     async fn set_map_public_ip(&self, physical_id: &str, wanted: bool) -> Result<Submitted, ProviderError> {
         let request = self.ec2.modify_subnet_attribute().subnet_id(physical_id);
         let answer = request.map_public_ip_on_launch(boolean(wanted)).send().await;
         answer.map_err(errors::mutating(OperationVerb::Update, "ec2:ModifySubnetAttribute"))?;
-        Ok(settled(physical_id, Attributes::new()))
+        Ok(Submitted::settled(physical_id))
     }
 
     async fn replace_route(&self, physical_id: &str, attributes: &Attributes) -> Result<Submitted, ProviderError> {
@@ -234,7 +219,7 @@ impl Sender<'_> {
         let request = self.ec2.replace_route().route_table_id(table).destination_cidr_block(destination);
         let answer = request.set_gateway_id(gateway).set_nat_gateway_id(nat).send().await;
         answer.map_err(errors::mutating(OperationVerb::Update, "ec2:ReplaceRoute"))?;
-        Ok(settled(physical_id, Attributes::new()))
+        Ok(Submitted::settled(physical_id))
     }
 
     async fn replace_association(
@@ -247,7 +232,7 @@ impl Sender<'_> {
         let request = self.ec2.replace_route_table_association().association_id(physical_id).route_table_id(table);
         let answer = request.send().await.map_err(errors::mutating(OperationVerb::Update, call))?;
         // The association has a new identifier from now on.
-        Ok(settled(answer.new_association_id.unwrap_or_else(|| physical_id.to_owned()), Attributes::new()))
+        Ok(Submitted::settled(answer.new_association_id.unwrap_or_else(|| physical_id.to_owned())))
     }
 
     async fn delete(&self, id: &str) -> Result<Submitted, ProviderError> {
@@ -277,7 +262,7 @@ impl Sender<'_> {
             NAT_GATEWAY => {
                 let answer = ec2.delete_nat_gateway().nat_gateway_id(id).send().await;
                 answer.map_err(errors::mutating(OperationVerb::Delete, "ec2:DeleteNatGateway"))?;
-                return Ok(self.accepted(OperationVerb::Delete, id));
+                return Ok(Submitted::accepted(self.operation, id, Attributes::new()));
             }
             ROUTE_TABLE => {
                 let answer = ec2.delete_route_table().route_table_id(id).send().await;
@@ -294,7 +279,7 @@ impl Sender<'_> {
             }
             _ => return Err(unknown(self.operation, "delete call")),
         }
-        Ok(settled(id, Attributes::new()))
+        Ok(Submitted::settled(id))
     }
 }
 

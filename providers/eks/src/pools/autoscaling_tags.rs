@@ -78,10 +78,6 @@ pub(super) fn observed(group: &str, tags: Attributes, nodegroup_arn: &str, owner
     }
 }
 
-fn settled(group: &str) -> Submitted {
-    Submitted::Settled { physical_id: group.to_owned(), outputs: Attributes::new() }
-}
-
 /// Sets all tags.
 pub(super) async fn create(client: &Client, attributes: &Attributes) -> Result<Submitted, ProviderError> {
     let group = text(attributes, "autoscaling_group", "autoscaling:CreateOrUpdateTags")?;
@@ -126,7 +122,7 @@ async fn put(
     let tags: Vec<Tag> =
         tags::declared(attributes).into_iter().map(|(key, value)| tag(group, &key).value(value).build()).collect();
     client.create_or_update_tags().set_tags(Some(tags)).send().await.map_err(errors::mutating(verb, call))?;
-    Ok(settled(group))
+    Ok(Submitted::settled(group))
 }
 
 async fn remove(
@@ -138,7 +134,7 @@ async fn remove(
     let call = "autoscaling:DeleteTags";
     let tags: Vec<Tag> = keys.iter().map(|key| tag(group, key).build()).collect();
     client.delete_tags().set_tags(Some(tags)).send().await.map_err(errors::mutating(verb, call))?;
-    Ok(settled(group))
+    Ok(Submitted::settled(group))
 }
 
 /// Nodes must not carry these tags: they are about the group.
