@@ -43,6 +43,10 @@ def test_a_large_cluster_ends_in_three_proofs(rehearse) -> None:
     assert summary["type"] == "rehearsal" and summary["emulated"] is True
     assert 8 * 60 < summary["virtual_secs"] < 40 * 60
     assert summary["calls"]["kubernetes"]["changes"] > 10
+    # A quarter of an hour of what the plan calls $1.14/h, and of a worker for $0.69/h.
+    [cost] = [event["cost"] for event in told if event["type"] == "plan"]
+    hours = summary["virtual_secs"] / 3600
+    assert cost["idle_millidollars_per_hour"] * hours < summary["cost_max_millidollars"] < 2 * cost["idle_millidollars_per_hour"] * hours
     # Its time is that of the emulated cloud.
     assert told[0]["time"].startswith("2026-01-01T00:00:00") and told[-1]["time"] > "2026-01-01T00:08"
 
@@ -162,6 +166,7 @@ def table(text: str) -> dict:
     assert told["type"] == "rehearsals"
     assert told["violations"] == []
     assert sum(told["done_by_repetitions"].values()) == told["runs"]
+    print(f"{told['runs']} rehearsals in {told['wall_secs']:.0f} s")
     assert set(told["done_by_repetitions"]) <= {"0", "1", "2", "3"}
     return told
 

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
+use howso_infra::Goal;
+use howso_infra::core::plan::Replacement;
 use howso_infra::core::{ErrorKind, Finding, Severity};
 use howso_infra_rehearsal::{Call, Fault, Makespan, PlannedFault, PolicyDocument, Rehearsal, StepSpan, UnknownFault};
 
@@ -28,6 +30,8 @@ use report::{Catalogue, RehearsalReport};
 
 /// How often the same command is given again after something went wrong on purpose.
 const REPETITIONS_MAX: usize = 3;
+
+const SECS_PER_HOUR: u64 = 3_600;
 
 const WHAT_IT_IS: &str =
     "rehearsal: an emulated AWS in this process, in virtual time; nothing real is asked or changed";
@@ -54,7 +58,12 @@ pub(super) async fn run(
         return runs::run(context, signals, &play, &faults).await;
     }
     let faults = faults.planned;
-    let performance = rehearse(context, signals, &play, arguments.seed, &faults).await?;
+    let (mut performance, world) = rehearse(context, signals, &play, arguments.seed, &faults).await?;
+    if performance.done.is_ok() && arguments.command != Rehearsed::Plan {
+        let hourly = hourly_cost_max_millidollars(context, signals, &world).await?;
+        let secs = performance.passed.as_secs();
+        performance.cost_max_millidollars = hourly.map(|hourly| (hourly * secs).div_ceil(SECS_PER_HOUR));
+    }
     // What was refused as it was typed was not rehearsed.
     if !performance.calls.is_empty() {
         context.console.say(&RehearsalReport { arguments: &arguments, faults: &faults, performance: &performance });
@@ -104,6 +113,9 @@ struct Performance {
     done: Result<(), Failure>,
     /// In virtual time.
     passed: Duration,
+    /// What it would have cost at most if it had been real, in thousandths of a US dollar; nothing when nobody asked, or when prices are
+    /// not known.
+    cost_max_millidollars: Option<u64>,
     calls: Vec<Call>,
     /// How often the same command was given again.
     repetitions: usize,
@@ -135,7 +147,7 @@ async fn rehearse(
     play: &Play<'_>,
     seed: u64,
     faults: &[PlannedFault],
-) -> Result<Performance, Failure> {
+) -> Result<(Performance, World), Failure> {
     let arguments = play.arguments;
     let rehearsal = Rehearsal::paced(seed, arguments.speed.pace()).await.map_err(Failure::Runtime)?;
     let mut spec = arguments.spec.clone();
@@ -184,8 +196,9 @@ async fn rehearse(
         context.console.clear();
         context.console.note("rehearsal: the same command again, as a user would give it");
     };
-    Ok(Performance {
+    let performance = Performance {
         done,
+        cost_max_millidollars: None,
         passed: rehearsal.passed().saturating_sub(passed_before),
         calls: rehearsal.emulator().calls().split_off(calls_before.len()),
         repetitions,
@@ -193,7 +206,35 @@ async fn rehearse(
         trespasses: rehearsal.emulator().foreign_changes(),
         makespan: rehearsal.makespan(),
         spans: rehearsal.spans(),
-    })
+    };
+    Ok((performance, World { rehearsal, spec }))
+}
+
+/// What a rehearsal left.
+struct World {
+    rehearsal: Rehearsal,
+    /// What was rehearsed, complete.
+    spec: SpecArguments,
+}
+
+/// What an hour of a rehearsal costs at most: the price of the whole cluster, and of one worker. Asks the emulated cloud, after everything
+/// that counts.
+async fn hourly_cost_max_millidollars(
+    context: &Context<'_>,
+    signals: &mut Signals,
+    World { rehearsal, spec }: &World,
+) -> Result<Option<u64>, Failure> {
+    let registry = rehearsal.registry();
+    let console = Arc::new(Console::silent());
+    let stage = Context { registry: &registry, rehearsal: Some(rehearsal), console: &console, ..*context };
+    let (spec, session) = stage.open(spec).await?;
+    let goal = Goal::Up { replacement: Replacement::Refused };
+    let prepared = signals.or_stop(session.until(howso_infra::Stage::Cloud).prepare(goal)).await??;
+    let workers: u64 = spec.workers.values().map(|pool| u64::from(pool.max - pool.min)).sum();
+    Ok(prepared.facts.cost.map(|cost| {
+        let idle = cost.idle_millidollars_per_hour;
+        idle + cost.maximum_millidollars_per_hour.saturating_sub(idle) / workers.max(1)
+    }))
 }
 
 /// The calls of the whole life of a cluster: made, proved, looked at, removed; each once, as `service:Operation`.

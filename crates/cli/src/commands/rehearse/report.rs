@@ -75,7 +75,7 @@ impl Report for RehearsalReport<'_> {
         json!({
             "command": self.arguments.command.as_str(), "emulated": true, "seed": self.arguments.seed,
             "virtual_secs": self.performance.passed.as_secs_f64(), "calls": calls, "operations": self.performance.by_operation(),
-            "repetitions": self.performance.repetitions,
+            "repetitions": self.performance.repetitions, "cost_max_millidollars": self.performance.cost_max_millidollars,
             "faults": self.faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "trespasses": self.performance.trespasses,
             "makespan": self.performance.makespan.as_ref().map(|makespan| {
@@ -107,6 +107,14 @@ impl Report for RehearsalReport<'_> {
             let more = (taken / shortest - 1.0) * 100.0;
             add_line(&mut text, &format!("  its steps took {}, {more:.1} % longer than they had to", duration(taken)));
             add_line(&mut text, &format!("  what decides: {}", path.join(", ")));
+        }
+        if let Some(millidollars) = self.performance.cost_max_millidollars {
+            let cents = millidollars.div_ceil(10);
+            let price = format!("${}.{:02}", cents / 100, cents % 100);
+            add_line(
+                &mut text,
+                &format!("  {price} at most by the prices of the plan, if it had been real: the whole cluster, and a worker, all that time"),
+            );
         }
         if !self.faults.is_empty() {
             let names: Vec<String> = self.faults.iter().map(ToString::to_string).collect();

@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use howso_infra_rehearsal::{Call, Fault, Makespan, Place, PlannedFault, random_faults, random_faults_at};
 use serde_json::{Map, Value, json};
@@ -78,7 +78,8 @@ pub(super) async fn run(
     context.console.note(WHAT_IT_IS);
     let console = Arc::new(Console::silent());
     let silent = Context { console: &console, ..*context };
-    let calm = rehearse(&silent, signals, play, arguments.seed, &[]).await?;
+    let (calm, _) = rehearse(&silent, signals, play, arguments.seed, &[]).await?;
+    let begin = Instant::now();
     let cases = cases(arguments, faults, &calm.calls);
     calm.done?;
     let expected = Expected { there: calm.there };
@@ -117,7 +118,8 @@ pub(super) async fn run(
     // Not in this thread, which has a runtime already.
     let violations: Vec<Violation> =
         thread::scope(|scope| joined(scope.spawn(|| runs.iter().filter_map(violation).collect())));
-    context.console.data(&RunsReport { arguments, runs: &runs, violations: &violations });
+    let wall = begin.elapsed();
+    context.console.data(&RunsReport { arguments, runs: &runs, violations: &violations, wall });
     if violations.is_empty() {
         Ok(())
     } else {
@@ -191,7 +193,8 @@ fn name(place: &Place) -> &str {
 fn perform(context: &Context<'_>, play: &Play<'_>, seed: u64, faults: &[PlannedFault]) -> Result<Performance, Failure> {
     let mut performance = Err(Failure::Interrupted);
     block_on(async |signals| {
-        performance = Box::pin(rehearse(context, signals, play, seed, faults)).await;
+        performance =
+            Box::pin(rehearse(context, signals, play, seed, faults)).await.map(|(performance, _)| performance);
         Ok(())
     })?;
     performance
@@ -254,6 +257,8 @@ struct RunsReport<'a> {
     arguments: &'a RehearseArguments,
     runs: &'a [Run],
     violations: &'a [Violation],
+    /// How long they took. Real time.
+    wall: Duration,
 }
 
 impl RunsReport<'_> {
@@ -329,7 +334,7 @@ impl Report for RunsReport<'_> {
         json!({
             "command": self.arguments.command.as_str(), "emulated": true, "seed": self.arguments.seed, "runs": self.runs.len(),
             "done_by_repetitions": self.by_repetitions(), "calls": { "p50": calls.0, "p95": calls.1 },
-            "virtual_secs": { "p50": seconds.0, "p95": seconds.1 },
+            "virtual_secs": { "p50": seconds.0, "p95": seconds.1 }, "wall_secs": self.wall.as_secs_f64(),
             "times_the_shortest": SCHEDULERS.into_iter().map(|Scheduler { name, takes, .. }| {
                 let (p50, p95) = self.quantiles(ratio(takes));
                 (name.to_owned(), json!({ "p50": p50, "p95": p95 }))
@@ -342,10 +347,11 @@ impl Report for RunsReport<'_> {
         let (calls, seconds) = (self.quantiles(|run| Some(calls(run))), self.quantiles(|run| Some(seconds(run))));
         let faults: usize = self.runs.iter().map(|run| run.faults.len()).sum();
         let mut text = format!(
-            "{} of {}, with {} planned\n",
+            "{} of {}, with {} planned, in {}\n",
             style.bold(&counted(self.runs.len(), "rehearsal", "rehearsals")),
             self.arguments.command.as_str(),
             counted(faults, "fault", "faults"),
+            duration(self.wall.as_secs_f64()),
         );
         for (repetitions, count) in self.by_repetitions() {
             let again = match repetitions {
@@ -392,6 +398,7 @@ mod tests {
         let performance = Performance {
             done,
             passed: Duration::ZERO,
+            cost_max_millidollars: None,
             calls,
             repetitions,
             there,
