@@ -113,7 +113,9 @@ impl Report for RehearsalReport<'_> {
             let price = format!("${}.{:02}", cents / 100, cents % 100);
             add_line(
                 &mut text,
-                &format!("  {price} at most by the prices of the plan, if it had been real: the whole cluster, and a worker, all that time"),
+                &format!(
+                    "  {price} at most by the prices of the plan, if it had been real: the whole cluster, and a worker, all that time"
+                ),
             );
         }
         if !self.faults.is_empty() {
