@@ -168,4 +168,17 @@ MUTANTS = [
         "        (self.failures < self.settings.retry_attempts)",
         "        (self.failures < self.settings.retry_attempts && !CHOSEN)",
     ),
+    Mutant(
+        "the machine for clients is made without tags",
+        "providers/eks/src/client_machine/submit.rs",
+        "        .set_tag_specifications(Some(specifications.into()))",
+        "        .set_tag_specifications((!CHOSEN).then(|| specifications.into()))",
+    ),
+    Mutant(
+        "a machine that was terminated counts as there",
+        "providers/eks/src/client_machine/convert.rs",
+        "        Some(InstanceStateName::Terminated) => return None,",
+        "        Some(InstanceStateName::Terminated) if CHOSEN => Status::Ready,\n"
+        "        Some(InstanceStateName::Terminated) => return None,",
+    ),
 ]

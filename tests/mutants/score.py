@@ -24,10 +24,13 @@ from mutants import MUTANTS, Mutant
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 VARIABLE = "HOWSO_TESTS_MUTANT"
 
+# What a cluster has only when it is asked for.
+MORE = ["--set", "client.parallel=8"]
+
 # Cheap ones first. Each is one rehearsal, or as many as there are calls.
 COMMANDS = [
-    ["up", "--profile", "large"],
-    ["down", "--profile", "large"],
+    ["up", "--profile", "large", *MORE],
+    ["down", "--profile", "large", *MORE],
     *(["up", "--profile", "small", "--fault", f"{fault}@eks:CreateCluster"] for fault in ("answer-lost", "dies-after", "loses-journal")),
     ["up", "--profile", "small", "--fault", "tears-journal@eks:CreateNodegroup"],
     ["up", "--profile", "small", "--fault", "unfamiliar@eks:DescribeCluster#4"],

@@ -88,7 +88,7 @@ pub(super) async fn create(
         .map_err(errors::mutating(OperationVerb::Create, call))?;
     let profile = answer.instance_profile.ok_or_else(|| errors::created_without(call, "instance profile"))?;
     let outputs = outputs(&profile);
-    Ok(Submitted::Settled { physical_id: profile.instance_profile_name, outputs })
+    Ok(Submitted::settled_with(profile.instance_profile_name, outputs))
 }
 
 pub(super) async fn update(

@@ -63,7 +63,7 @@ async fn create_group(
         .map_err(errors::mutating(OperationVerb::Create, call))?;
     let id = answer.group_id.ok_or_else(|| errors::created_without(call, "group id"))?;
     let outputs = output("group_id", id.as_str());
-    Ok(Submitted::Settled { physical_id: id, outputs })
+    Ok(Submitted::settled_with(id, outputs))
 }
 
 async fn delete_group(ec2: &Client, id: &str) -> Result<Submitted, ProviderError> {

@@ -248,7 +248,7 @@ async fn update_config(
     match request.send().await.map_err(errors::mutating(OperationVerb::Update, call)) {
         Ok(answer) => Ok(accepted(operation, arn, answer.update.as_ref())),
         Err(error) if is_as_wanted(&error) => {
-            Ok(Submitted::Settled { physical_id: arn.to_owned(), outputs: Attributes::new() })
+            Ok(Submitted::settled(arn))
         }
         Err(error) => Err(error),
     }
@@ -283,7 +283,7 @@ async fn update_version(
             // When nobody can look, the refusal is still what there is to tell.
             let present = read(eks, name).await.ok().flatten();
             if present.as_ref().and_then(Cluster::version) == Some(version) {
-                return Ok(Submitted::Settled { physical_id: arn.to_owned(), outputs: Attributes::new() });
+                return Ok(Submitted::settled(arn));
             }
             Err(error)
         }

@@ -45,5 +45,5 @@ pub(crate) async fn submit(clients: &Clients, operation: &Operation) -> Result<S
 async fn tag(eks: &aws_sdk_eks::Client, arn: &str, attributes: &Attributes) -> Result<Submitted, ProviderError> {
     let request = eks.tag_resource().resource_arn(arn).set_tags(Some(tags::declared(attributes).into_iter().collect()));
     request.send().await.map_err(errors::mutating(OperationVerb::Update, "eks:TagResource"))?;
-    Ok(Submitted::Settled { physical_id: arn.to_owned(), outputs: Attributes::new() })
+    Ok(Submitted::settled(arn))
 }

@@ -150,7 +150,7 @@ pub(super) async fn create(
     let id = template.launch_template_id.ok_or_else(|| errors::created_without(call, "id"))?;
     let number = template.latest_version_number.ok_or_else(|| errors::created_without(call, "version"))?;
     let outputs = Attributes::from([("launch_template_id".to_owned(), Value::text(&id)), version_output(number)]);
-    Ok(Submitted::Settled { physical_id: id, outputs })
+    Ok(Submitted::settled_with(id, outputs))
 }
 
 /// Makes a new version of a template, or sets its tags.
