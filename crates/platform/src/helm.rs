@@ -12,6 +12,7 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use howso_infra_core::spec::{ChartSource, Release};
 use howso_infra_core::{ErrorKind, ProviderError};
+use semver::Version;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
@@ -20,7 +21,7 @@ use crate::releases::WantedRelease;
 const NAME: &str = "helm";
 
 /// The first release with `--labels` and `uninstall --ignore-not-found`.
-pub const OLDEST: Version = Version(3, 13, 0);
+pub const OLDEST: Version = Version::new(3, 13, 0);
 
 /// How Helm is installed.
 pub const INSTALL_HINT: &str =
@@ -46,10 +47,6 @@ const MISLEADING: [&str; 13] = [
     "KUBECONFIG",
 ];
 
-/// A release of Helm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version(u32, u32, u32);
-
 /// The program, for one cluster and one namespace.
 #[derive(Clone, Debug)]
 pub struct Helm {
@@ -70,7 +67,7 @@ pub async fn check_version() -> Result<Version, ProviderError> {
     command.args(["version", "--short"]).stdin(Stdio::null()).kill_on_drop(true);
     let output = command.output().await.map_err(|error| not_started(call, &error))?;
     let text = [String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)].concat();
-    let version = text.split_whitespace().find_map(|word| word.strip_prefix('v').and_then(Version::parse));
+    let version: Option<Version> = text.split_whitespace().find_map(|word| word.strip_prefix('v')?.parse().ok());
     match version {
         Some(version) if version >= OLDEST => Ok(version),
         Some(version) => {
@@ -225,29 +222,9 @@ fn seconds(duration: Duration) -> String {
     format!("{}s", duration.as_secs().max(1))
 }
 
-impl Version {
-    fn parse(text: &str) -> Option<Self> {
-        let mut numbers = text.split(['.', '-', '+']).map(|part| part.parse().ok());
-        Some(Self(numbers.next()??, numbers.next()??, numbers.next()??))
-    }
-}
-
-impl std::fmt::Display for Version {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}.{}.{}", self.0, self.1, self.2)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_are_read_and_compared() {
-        assert_eq!(Version::parse("3.17.0+g301108e"), Some(Version(3, 17, 0)));
-        assert_eq!(Version::parse("3"), None);
-        assert!(Version(3, 12, 3) < OLDEST && OLDEST < Version(4, 0, 0));
-    }
 
     #[test]
     fn a_program_at_work_is_seen_by_others_until_it_ends() {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use howso_infra_core::{ErrorKind, ProviderError};
+use semver::Version;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
@@ -20,17 +21,13 @@ use crate::errors::from_text;
 const NAME: &str = "k3d";
 
 /// The first release that reads `k3d.io/v1alpha5`.
-pub(crate) const OLDEST: Version = Version(5, 5, 0);
+pub(crate) const OLDEST: Version = Version::new(5, 5, 0);
 
 pub(crate) const INSTALL_HINT: &str =
     "install k3d 5.5 or newer from https://k3d.io/stable/#installation and put it on the PATH";
 
 /// How much of the end of k3d's output is read for its last words.
 const OUTPUT_BYTES_MAX: usize = 64 * 1024;
-
-/// A release of k3d.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Version(u32, u32, u32);
 
 /// The program, for one cluster.
 pub(crate) struct Program {
@@ -61,7 +58,7 @@ impl Program {
     /// Which release is installed.
     pub(crate) async fn version(&self) -> Result<Version, ProviderError> {
         let text = self.ask(&["version"]).await?;
-        let version = text.split_whitespace().find_map(|word| word.strip_prefix('v').and_then(Version::parse));
+        let version = text.split_whitespace().find_map(|word| word.strip_prefix('v')?.parse().ok());
         version.ok_or_else(|| {
             let message = format!("this does not look like the version of k3d: {}", text.trim());
             ProviderError::new(ErrorKind::Failed, "k3d version", message).with_hint(INSTALL_HINT)
@@ -211,31 +208,9 @@ fn failed(call: &str, output: &str) -> ProviderError {
     from_text(call, &text, ErrorKind::Failed)
 }
 
-impl Version {
-    fn parse(text: &str) -> Option<Self> {
-        let mut numbers = text.split(['.', '-', '+']).map(|part| part.parse().ok());
-        Some(Self(numbers.next()??, numbers.next()??, numbers.next()??))
-    }
-}
-
-impl std::fmt::Display for Version {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}.{}.{}", self.0, self.1, self.2)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_are_read_and_compared() {
-        assert_eq!(Version::parse("5.9.0"), Some(Version(5, 9, 0)));
-        assert_eq!(Version::parse("5.6.0-rc.1"), Some(Version(5, 6, 0)));
-        assert_eq!(Version::parse("5"), None);
-        assert!(Version(5, 4, 9) < OLDEST && OLDEST < Version(5, 10, 0));
-        assert_eq!(OLDEST.to_string(), "5.5.0");
-    }
 
     #[test]
     fn of_the_output_only_complaints_count_and_each_once() {
