@@ -247,9 +247,7 @@ async fn update_config(
     let request = request.client_request_token(operation.token.as_str());
     match request.send().await.map_err(errors::mutating(OperationVerb::Update, call)) {
         Ok(answer) => Ok(accepted(operation, arn, answer.update.as_ref())),
-        Err(error) if is_as_wanted(&error) => {
-            Ok(Submitted::settled(arn))
-        }
+        Err(error) if is_as_wanted(&error) => Ok(Submitted::settled(arn)),
         Err(error) => Err(error),
     }
 }
