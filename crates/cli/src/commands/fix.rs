@@ -22,9 +22,10 @@ pub(super) async fn run(
     spec: &ClusterSpec,
     session: &Session,
 ) -> Result<(), Failure> {
+    // Before the lease is taken, which would be left to run out when this fails.
+    client::fix(context, spec, doctor::measured_secs(signals, session).await?)?;
     let goal = Goal::Up { replacement: Replacement::Refused };
     let run = signals.or_stop(session.begin(goal)).await??;
-    client::fix(context, spec, doctor::measured_secs(signals, session).await?)?;
     let plan = &run.prepared().plan;
     let others = plan.steps.iter().filter(|step| !is_safe(step)).count();
     // A check passes by what is done before it; by itself there would be nothing but to wait.
