@@ -1,5 +1,6 @@
 //! What was measured on a cluster, and is written on it, so that whoever asks later finds it: an annotation of the platform's namespace.
 
+use howso_infra_core::inside::PLATFORM_NAMESPACE;
 use howso_infra_core::{OperationVerb, ProviderError};
 use kube::core::Request;
 use kube::core::params::{Patch, PatchParams};
@@ -9,7 +10,6 @@ use crate::backend::KubernetesBackend;
 use crate::errors::Call;
 use crate::list;
 use crate::object::collection;
-use howso_infra_core::inside::PLATFORM_NAMESPACE;
 
 /// How long a worker took to appear from none and to run a pod, when it was last tried. Seconds.
 const WORKER_WAIT: &str = "howso-infra/worker-wait-secs";

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use howso_infra_core::inside::PLATFORM_NAMESPACE;
 use howso_infra_core::spec::{CORE_LABEL, WORKER_TAINT};
 use howso_infra_core::{Finding, ProviderError, Severity};
 use serde_json::Value as Json;
@@ -12,7 +13,6 @@ use crate::errors::Call;
 use crate::list;
 use crate::object::collection;
 use crate::workloads::is_ours;
-use howso_infra_core::inside::PLATFORM_NAMESPACE;
 
 /// Replicas that are meant to be lost one at a time.
 const SPREAD_MIN: usize = 3;

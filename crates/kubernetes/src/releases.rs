@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 
 use howso_infra_core::ProviderError;
 use howso_infra_core::identity::DEPLOYMENT_TAG;
+use howso_infra_core::inside::PLATFORM_NAMESPACE;
 use serde_json::Value as Json;
 
 use crate::backend::KubernetesBackend;
 use crate::errors::Call;
 use crate::list;
 use crate::object::collection;
-use howso_infra_core::inside::PLATFORM_NAMESPACE;
 
 /// The label of a release with the digest of what it was told.
 pub const DIGEST_LABEL: &str = "howso-infra/digest";

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use howso_infra_core::inside::PLATFORM_NAMESPACE;
 use howso_infra_core::{ErrorKind, OperationVerb, ProviderError};
 use serde_json::Value as Json;
 
@@ -14,7 +15,6 @@ use crate::errors::Call;
 use crate::list;
 use crate::object::collection;
 use crate::submit::send_delete;
-use howso_infra_core::inside::PLATFORM_NAMESPACE;
 
 /// The annotation by which Helm knows what belongs to a release.
 const RELEASE: &str = "meta.helm.sh/release-name";

@@ -1,6 +1,7 @@
 //! What Kubernetes needs on its nodes runs: names, networks, volumes, metrics, the autoscaler.
 
 use howso_infra_core::ProviderError;
+use howso_infra_core::inside::SYSTEM_NAMESPACE;
 use serde_json::Value as Json;
 
 use super::Verdict;
@@ -8,7 +9,6 @@ use crate::errors::Call;
 use crate::list;
 use crate::object::collection;
 use crate::transport::Api;
-use howso_infra_core::inside::SYSTEM_NAMESPACE;
 
 pub(super) async fn judge(api: &Api) -> Result<Verdict, ProviderError> {
     let read = async |plural: &str| {

@@ -2,6 +2,7 @@
 //!
 //! The form of its status: `cluster-autoscaler/clusterstate/api/types.go` of <https://github.com/kubernetes/autoscaler>.
 
+use howso_infra_core::inside::SYSTEM_NAMESPACE;
 use howso_infra_core::{Attributes, ProviderError};
 use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
@@ -14,7 +15,6 @@ use crate::list;
 use crate::object::collection;
 use crate::objects::autoscaler::{NAME, STATUS_MAP};
 use crate::transport::Api;
-use howso_infra_core::inside::SYSTEM_NAMESPACE;
 
 const LOGS: &str = "see kubectl -n kube-system logs deploy/cluster-autoscaler";
 

@@ -5,6 +5,7 @@
 
 use howso_infra_core::Resource;
 use howso_infra_core::inside::Autoscaler;
+use howso_infra_core::inside::SYSTEM_NAMESPACE;
 use howso_infra_core::spec::CORE_LABEL;
 use serde_json::{Value as Json, json};
 
@@ -12,7 +13,6 @@ use crate::kinds::{
     CLUSTER_ROLE, CLUSTER_ROLE_BINDING, DEPLOYMENT, POD_DISRUPTION_BUDGET, ROLE, ROLE_BINDING, SERVICE_ACCOUNT,
 };
 use crate::manifest::{Name, resource};
-use howso_infra_core::inside::SYSTEM_NAMESPACE;
 
 /// The name of everything that belongs to the autoscaler, of its lease too.
 pub(crate) const NAME: &str = "cluster-autoscaler";

@@ -2,12 +2,12 @@
 //! asks for it (the performance guide of the platform counts on that).
 
 use howso_infra_core::Resource;
+use howso_infra_core::inside::SYSTEM_NAMESPACE;
 use howso_infra_core::inside::{Inside, Pool, PoolRole, WorkerImage};
 use serde_json::{Value as Json, json};
 
 use crate::kinds::DAEMON_SET;
 use crate::manifest::{Name, resource};
-use howso_infra_core::inside::SYSTEM_NAMESPACE;
 
 /// The name of the daemon set.
 pub(super) const NAME: &str = "howso-image-loader";
