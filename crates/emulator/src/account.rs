@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rand_distr::{Distribution, LogNormal};
+use serde_json::Value;
 
 use crate::authorization::Permissions;
 use crate::autoscaling::AutoScaling;
@@ -14,6 +15,8 @@ use crate::ec2::Ec2;
 use crate::eks::Eks;
 use crate::error::ApiError;
 use crate::iam::Iam;
+use crate::invariants::{Made, Protection};
+use crate::throttling::Buckets;
 use crate::transitions::{Transition, Transitions};
 use crate::wire::Request;
 
@@ -33,6 +36,8 @@ pub(crate) struct Account {
     pub(crate) regions: BTreeMap<String, Region>,
     /// Where the APIs of clusters are.
     pub(crate) kubernetes: KubernetesServer,
+    /// How often the caller may still call.
+    pub(crate) buckets: Buckets,
     transitions: Transitions,
     /// What it was like before each change, as far as anybody wants to know.
     past: Vec<(Timestamp, Self)>,
@@ -66,6 +71,7 @@ impl Account {
             permissions: Permissions::default(),
             regions: BTreeMap::new(),
             kubernetes,
+            buckets: Buckets::default(),
             transitions: Transitions::default(),
             past: Vec::new(),
         }
@@ -84,6 +90,31 @@ impl Account {
         counted.extend(self.iam.inventory());
         counted.retain(|_, count| *count > 0);
         counted
+    }
+
+    /// The identifier or ARN of every object.
+    pub(crate) fn identifiers(&self) -> impl Iterator<Item = &str> {
+        let regions = self.regions.values();
+        let in_regions = regions.flat_map(|region| region.ec2.identifiers().chain(region.eks.identifiers()));
+        in_regions.chain(self.iam.identifiers())
+    }
+
+    /// An object as it is described, by its identifier or ARN.
+    pub(crate) fn described(&self, id: &str) -> Option<Value> {
+        let mut regions = self.regions.values();
+        let in_regions = regions.find_map(|region| region.ec2.described(id).or_else(|| region.eks.described(id)));
+        in_regions.or_else(|| self.iam.described(id))
+    }
+
+    /// What customers make, in all regions.
+    pub(crate) fn made(&self) -> impl Iterator<Item = Made<'_>> {
+        let in_regions = self.regions.values().flat_map(|region| region.ec2.made().chain(region.eks.made()));
+        in_regions.chain(self.iam.made())
+    }
+
+    /// How well each control plane is protected, by ARN.
+    pub(crate) fn protections(&self) -> impl Iterator<Item = (String, Protection)> {
+        self.regions.values().flat_map(|region| region.eks.protections())
     }
 
     /// Notes what takes a while from `now` on.

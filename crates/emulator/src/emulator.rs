@@ -21,7 +21,7 @@ use crate::ec2::ExistingNetwork;
 use crate::eks::inside;
 use crate::error::{Answer, ApiError, ProvideError};
 use crate::faults::{self, Call, Died, Fault, Faults, OUT_OF_DATE_SECS, PlannedFault};
-use crate::foreign::Foreign;
+use crate::invariants::{Invariants, Marks};
 use crate::kubernetes::{self, Watch};
 use crate::server::TlsListener;
 use crate::transitions::Transition;
@@ -39,7 +39,7 @@ pub struct Emulator {
     faults: Arc<Mutex<Faults>>,
     death: Arc<Notify>,
     deadly: Arc<Mutex<Option<Fault>>>,
-    foreign: Arc<Mutex<Foreign>>,
+    invariants: Arc<Mutex<Invariants>>,
 }
 
 impl Emulator {
@@ -52,13 +52,18 @@ impl Emulator {
             faults: Arc::new(Mutex::new(Faults::new(seed))),
             death: Arc::default(),
             deadly: Arc::default(),
-            foreign: Arc::default(),
+            invariants: Arc::default(),
         }
     }
 
     /// Lets something go wrong.
     pub fn plan_fault(&self, planned: PlannedFault) {
         lock(&self.faults).plan(planned);
+    }
+
+    /// Lets nothing go wrong any more.
+    pub fn forget_faults(&self) {
+        lock(&self.faults).forget();
     }
 
     /// Waits until a fault lets the caller die, and says which: whatever the caller is doing is to be dropped as it is.
@@ -90,20 +95,30 @@ impl Emulator {
         lock(&self.account).iam.provide(arn, service, (self.time)());
     }
 
-    /// Whatever is there now belongs to somebody else.
-    pub fn mark_foreign(&self) {
-        *lock(&self.foreign) = Foreign::of(&lock(&self.account));
+    /// Whatever is there now belongs to somebody else and stays as it is, and what is made from now on carries these marks, and is
+    /// there once. It is looked at after every call that changes something.
+    pub fn watch(&self, marks: Marks) {
+        lock(&self.invariants).watch(&lock(&self.account), marks);
     }
 
-    /// What belongs to somebody else and is no more, or not as it was.
-    pub fn foreign_changes(&self) -> Vec<String> {
-        let present = Foreign::of(&lock(&self.account));
-        lock(&self.foreign).changes(&present)
+    /// From now on, no control plane may be protected less than it is.
+    pub fn keep_protection(&self) {
+        lock(&self.invariants).keep_protection(&lock(&self.account));
+    }
+
+    /// What was wrong so far of all that is watched, and after which call.
+    pub fn broken(&self) -> Vec<String> {
+        lock(&self.invariants).broken()
     }
 
     /// The calls so far, in the order in which they came.
     pub fn calls(&self) -> Vec<Call> {
         lock(&self.faults).calls().to_vec()
+    }
+
+    /// How many calls came more often than the services allow.
+    pub fn throttled(&self) -> usize {
+        lock(&self.faults).throttled_count()
     }
 
     /// What took a while so far.
@@ -205,10 +220,12 @@ impl Emulator {
         };
         let operation = &request.operation.name;
         let (now, mutates) = ((self.time)(), faults::mutates(operation));
+        let name = format!("{}:{operation}", request.service);
+        let has_room = account.buckets.take(&request, now);
         let (fault, remembers) = {
             let mut faults = lock(&self.faults);
-            let fault = faults.note(&format!("{}:{operation}", request.service), mutates, now)?;
-            (fault, mutates && faults.need_history())
+            let planned = faults.note(&name, mutates, now)?;
+            (planned.or_else(|| faults.throttled(has_room)), mutates && faults.need_history())
         };
         if remembers {
             account.remember(now);
@@ -234,8 +251,9 @@ impl Emulator {
         }
         if mutates {
             account.note_transitions(now);
+            lock(&self.invariants).check(&account, &name);
         }
-        outcome(fault, carried_out, |fault| fault.says(request.service).map(failure))
+        outcome(fault, carried_out, |fault| fault.says(&name).map(failure))
     }
 
     fn answer_inside(

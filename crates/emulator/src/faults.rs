@@ -27,6 +27,8 @@ pub enum Fault {
     /// The service accepts, and what was asked for fails after a while: there is no capacity for a node group, an add-on cannot be
     /// installed, a control plane cannot be made.
     FailsLater,
+    /// The service says that a quota is used up, and has done nothing. Before the next run, somebody has had it raised.
+    QuotaExceeded,
     /// The service says that the credentials have expired, and has done nothing.
     Expired,
     /// The caller dies before the service has done anything.
@@ -60,6 +62,23 @@ enum Concerns {
 
 /// The calls whose work is done only after a while, and can fail in between.
 const FAILING_LATER: [&str; 3] = ["eks:CreateAddon", "eks:CreateCluster", "eks:CreateNodegroup"];
+
+/// The calls that use up a quota, and how their services say that there is none left:
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html> and the models of the others.
+const QUOTAS: [(&str, &str); 12] = [
+    ("ec2:AllocateAddress", "AddressLimitExceeded"),
+    ("ec2:CreateInternetGateway", "InternetGatewayLimitExceeded"),
+    ("ec2:CreateNatGateway", "NatGatewayLimitExceeded"),
+    ("ec2:CreateRouteTable", "RouteTableLimitExceeded"),
+    ("ec2:CreateSecurityGroup", "SecurityGroupLimitExceeded"),
+    ("ec2:CreateSubnet", "SubnetLimitExceeded"),
+    ("ec2:CreateVpc", "VpcLimitExceeded"),
+    ("ec2:RunInstances", "VcpuLimitExceeded"),
+    ("eks:CreateCluster", "ResourceLimitExceededException"),
+    ("eks:CreateNodegroup", "ResourceLimitExceededException"),
+    ("iam:CreateInstanceProfile", "LimitExceeded"),
+    ("iam:CreateRole", "LimitExceeded"),
+];
 
 /// The call with which something goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,19 +141,22 @@ pub(crate) struct Faults {
     of_operation: BTreeMap<String, usize>,
     planned: BTreeMap<Place, Fault>,
     shares: Vec<(u8, Fault)>,
+    /// How many calls came too often, by the limits of the services.
+    throttled: usize,
     /// Whether the caller dies before its next call.
     is_doomed: bool,
 }
 
 impl Fault {
     /// All there are.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Unavailable,
         Self::Throttled,
         Self::NeverArrives,
         Self::FailsAfterwards,
         Self::AnswerLost,
         Self::FailsLater,
+        Self::QuotaExceeded,
         Self::Expired,
         Self::DiesBefore,
         Self::DiesAfter,
@@ -153,7 +175,11 @@ impl Fault {
 
     fn concerns(self) -> Concerns {
         match self {
-            Self::FailsAfterwards | Self::FailsLater | Self::LosesJournal | Self::TearsJournal => Concerns::Changes,
+            Self::FailsAfterwards
+            | Self::FailsLater
+            | Self::QuotaExceeded
+            | Self::LosesJournal
+            | Self::TearsJournal => Concerns::Changes,
             Self::OutOfDate | Self::Unfamiliar | Self::EmptyPage => Concerns::Reads,
             Self::Unavailable
             | Self::Throttled
@@ -175,6 +201,7 @@ impl Fault {
             Self::FailsAfterwards => "fails-afterwards",
             Self::AnswerLost => "answer-lost",
             Self::FailsLater => "fails-later",
+            Self::QuotaExceeded => "quota-exceeded",
             Self::Expired => "expired",
             Self::DiesBefore => "dies-before",
             Self::DiesAfter => "dies-after",
@@ -196,6 +223,9 @@ impl Fault {
             Self::FailsAfterwards => "the service does what was asked, and says that it failed",
             Self::AnswerLost => "the service does what was asked, and the connection breaks before the answer arrives",
             Self::FailsLater => "the service accepts, and the node group, add-on or control plane fails after a while",
+            Self::QuotaExceeded => {
+                "the service says that a quota is used up, and has done nothing; it is raised before the next run"
+            }
             Self::Expired => "the service says that the credentials have expired, and has done nothing",
             Self::DiesBefore => "the program dies before the service has done anything",
             Self::DiesAfter => "the program dies after the service has done what was asked, before the answer arrives",
@@ -218,6 +248,7 @@ impl Fault {
         concerned
             && match self {
                 Self::FailsLater => FAILING_LATER.contains(&call),
+                Self::QuotaExceeded => QUOTAS.iter().any(|(limited, _)| *limited == call),
                 // The API of a cluster answers from one store, in words that are its objects' own.
                 Self::OutOfDate | Self::Unfamiliar => !call.starts_with("kubernetes:"),
                 Self::EmptyPage => comes_in_pages(call),
@@ -227,7 +258,15 @@ impl Fault {
 
     /// Whether the service does what it was asked for.
     pub(crate) fn commits(self) -> bool {
-        !matches!(self, Self::Unavailable | Self::Throttled | Self::NeverArrives | Self::Expired | Self::DiesBefore)
+        !matches!(
+            self,
+            Self::Unavailable
+                | Self::Throttled
+                | Self::NeverArrives
+                | Self::QuotaExceeded
+                | Self::Expired
+                | Self::DiesBefore
+        )
     }
 
     /// Whether the caller gets to see the answer.
@@ -240,8 +279,9 @@ impl Fault {
         matches!(self, Self::DiesBefore | Self::DiesAfter | Self::LosesJournal | Self::TearsJournal)
     }
 
-    /// What the service says; nothing when the connection breaks.
-    pub(crate) fn says(self, service: &str) -> Option<ApiError> {
+    /// What the service says of a call; nothing when the connection breaks.
+    pub(crate) fn says(self, call: &str) -> Option<ApiError> {
+        let (service, _) = call.split_once(':').unwrap_or((call, ""));
         match self {
             Self::Unavailable => {
                 Some(ApiError::new("ServiceUnavailable", "The service is unavailable.").with_status(503))
@@ -251,6 +291,10 @@ impl Fault {
             }
             Self::Throttled => Some(ApiError::new("ThrottlingException", "Rate exceeded").with_status(429)),
             Self::FailsAfterwards => Some(ApiError::internal("An internal error has occurred")),
+            Self::QuotaExceeded => {
+                let (_, code) = QUOTAS.iter().find(|(limited, _)| *limited == call)?;
+                Some(ApiError::new(*code, "The maximum number has been reached."))
+            }
             // <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html> and the other services' common errors.
             Self::Expired => {
                 let (code, status) = match service {
@@ -358,6 +402,7 @@ impl FromStr for PlannedFault {
 fn misplaced(fault: Fault, name: &str) -> UnknownFault {
     let accepted = match fault {
         Fault::FailsLater => FAILING_LATER.join(", "),
+        Fault::QuotaExceeded => QUOTAS.map(|(limited, _)| limited).join(", "),
         Fault::EmptyPage => "a read that comes in pages, for example ec2:DescribeVpcs".to_owned(),
         _ => match fault.concerns() {
             Concerns::Reads => "a call to AWS that reads, for example eks:DescribeCluster".to_owned(),
@@ -415,7 +460,16 @@ impl Faults {
     pub(crate) fn new(seed: u64) -> Self {
         let (calls, of_operation) = (Vec::new(), BTreeMap::new());
         let (planned, shares) = (BTreeMap::new(), Vec::new());
-        Self { chance: Chance::new(seed), calls, mutating: 0, of_operation, planned, shares, is_doomed: false }
+        Self {
+            chance: Chance::new(seed),
+            calls,
+            mutating: 0,
+            of_operation,
+            planned,
+            shares,
+            throttled: 0,
+            is_doomed: false,
+        }
     }
 
     /// Lets something go wrong.
@@ -426,12 +480,20 @@ impl Faults {
         }
     }
 
+    /// Lets nothing go wrong any more.
+    pub(crate) fn forget(&mut self) {
+        self.planned.clear();
+        self.shares.clear();
+        self.is_doomed = false;
+    }
+
     /// Notes a call, and says what goes wrong with it; [`Err`] when the caller has died meanwhile.
     pub(crate) fn note(&mut self, name: &str, mutates: bool, time: Timestamp) -> Result<Option<Fault>, Died> {
         if std::mem::take(&mut self.is_doomed) {
             return Err(Died(Fault::DiesAnswered));
         }
-        let fault = self.find(name, mutates, time);
+        // What is planned for a call of some number may not be possible with the call that gets it.
+        let fault = self.find(name, mutates, time).filter(|fault| fault.applies_to(name, mutates));
         self.is_doomed = fault == Some(Fault::DiesAnswered);
         Ok(fault)
     }
@@ -453,6 +515,19 @@ impl Faults {
         let number = self.mutating;
         self.mutating += 1;
         self.planned.remove(&Place::MutatingCall(number)).or(of_operation)
+    }
+
+    /// What goes wrong with a call for which there are not enough tokens.
+    pub(crate) fn throttled(&mut self, has_room: bool) -> Option<Fault> {
+        (!has_room).then(|| {
+            self.throttled += 1;
+            Fault::Throttled
+        })
+    }
+
+    /// How many calls came too often.
+    pub(crate) fn throttled_count(&self) -> usize {
+        self.throttled
     }
 
     /// Whether some answer will be out of date.
@@ -489,6 +564,7 @@ mod tests {
             ("throttled@s3:PutObject", "ec2"),
             ("throttled@ec2:CreateVcp", "CreateVpc"),
             ("fails-later@ec2:CreateVpc", "eks:CreateNodegroup"),
+            ("quota-exceeded@ec2:CreateRoute", "ec2:AllocateAddress"),
             ("out-of-date@3", "eks:DescribeCluster"),
             ("out-of-date@ec2:CreateVpc", "eks:DescribeCluster"),
             ("empty-page@eks:DescribeCluster", "ec2:DescribeVpcs"),

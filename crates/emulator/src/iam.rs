@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::account::{ACCOUNT_ID, Chance};
 use crate::authorization::{Permissions, Resource};
 use crate::error::{Answer, ApiError};
+use crate::invariants::{Made, Tags};
 use crate::wire::{Request, seconds};
 
 mod profiles;
@@ -36,6 +37,10 @@ struct Role {
 const ATTACHED_LIMIT: usize = 10;
 
 impl Role {
+    fn arn(&self) -> &str {
+        self.value.get("Arn").and_then(Value::as_str).unwrap_or_default()
+    }
+
     fn described(&self) -> Value {
         let mut value = self.value.clone();
         if !self.tags.is_empty() {
@@ -164,18 +169,27 @@ impl Iam {
     /// The ARN and the tags of a role, when it exists.
     pub(crate) fn named(&self, name: &str) -> Option<Resource> {
         let role = self.roles.get(name)?;
-        let arn = role.value.get("Arn").and_then(Value::as_str).unwrap_or_default().to_owned();
-        Some(Resource { arn, tags: role.tags.clone() })
+        Some(Resource { arn: role.arn().to_owned(), tags: role.tags.clone() })
     }
 
-    /// Every role with its policies and every profile, by ARN.
-    pub(crate) fn described(&self) -> Vec<(String, Value)> {
-        let describe = |role: &Role| {
-            let described = json!([role.described(), role.attached, role.inline]);
-            (role.value["Arn"].as_str().unwrap_or_default().to_owned(), described)
-        };
-        let of_profile = |profile: &Profile| (profile.arn().to_owned(), profile.described(self));
-        self.roles.values().map(describe).chain(self.profiles.values().map(of_profile)).collect()
+    /// The ARN of every role and every profile.
+    pub(crate) fn identifiers(&self) -> impl Iterator<Item = &str> {
+        self.roles.values().map(Role::arn).chain(self.profiles.values().map(Profile::arn))
+    }
+
+    /// A role with its policies, or a profile, by its ARN.
+    pub(crate) fn described(&self, arn: &str) -> Option<Value> {
+        if let Some(role) = self.roles.values().find(|role| role.arn() == arn) {
+            return Some(json!([role.described(), role.attached, role.inline]));
+        }
+        let profile = self.profiles.values().find(|profile| profile.arn() == arn)?;
+        Some(profile.described(self))
+    }
+
+    /// What a customer makes.
+    pub(crate) fn made(&self) -> impl Iterator<Item = Made<'_>> {
+        let roles = self.roles.values().map(|role| Made { id: role.arn(), tags: Tags::Texts(&role.tags) });
+        roles.chain(self.profiles.values().map(Profile::made))
     }
 
     /// Lets a role be there from the beginning.

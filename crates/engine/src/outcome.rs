@@ -52,7 +52,7 @@ pub struct Counts {
     pub failed: usize,
     /// Not tried, because a step they depend on failed.
     pub skipped: usize,
-    /// Begun and not brought to an end, because the run was interrupted.
+    /// Begun and not brought to an end: the run was interrupted, or something else failed and this took longer than usual.
     pub unfinished: usize,
     /// Not begun, because the run was interrupted.
     pub not_started: usize,

@@ -20,7 +20,7 @@ use howso_infra::core::spec::ClusterSpec;
 use howso_infra::engine::{Clock, Moment, VirtualClock};
 use howso_infra::{Event, Registry, Session, Surroundings};
 use howso_infra_eks::EksFactory;
-use howso_infra_emulator::{Emulator, ExistingNetwork};
+use howso_infra_emulator::{Emulator, ExistingNetwork, Marks};
 use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -125,7 +125,7 @@ impl Rehearsal {
     }
 
     /// Lets everything be there that a specification takes for granted, an existing network and roles that the user brings, and what
-    /// another team has in the account. All of it belongs to somebody else.
+    /// another team has in the account. All of it belongs to somebody else, and whatever is made beside it carries the tags of its owner.
     ///
     /// # Errors
     ///
@@ -155,7 +155,8 @@ impl Rehearsal {
             }
         }
         self.provide_strangers(spec)?;
-        self.emulator.mark_foreign();
+        let required = [CLUSTER_TAG, DEPLOYMENT_TAG, RESOURCE_TAG].map(str::to_owned).to_vec();
+        self.emulator.watch(Marks { required, identity: RESOURCE_TAG.to_owned() });
         Ok(())
     }
 

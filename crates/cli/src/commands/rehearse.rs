@@ -58,12 +58,7 @@ pub(super) async fn run(
         return runs::run(context, signals, &play, &faults).await;
     }
     let faults = faults.planned;
-    let (mut performance, world) = rehearse(context, signals, &play, arguments.seed, &faults).await?;
-    if performance.done.is_ok() && arguments.command != Rehearsed::Plan {
-        let hourly = hourly_cost_max_millidollars(context, signals, &world).await?;
-        let secs = performance.passed.as_secs();
-        performance.cost_max_millidollars = hourly.map(|hourly| (hourly * secs).div_ceil(SECS_PER_HOUR));
-    }
+    let performance = rehearse(context, signals, &play, arguments.seed, &faults).await?;
     // What was refused as it was typed was not rehearsed.
     if !performance.calls.is_empty() {
         context.console.say(&RehearsalReport { arguments: &arguments, faults: &faults, performance: &performance });
@@ -74,8 +69,9 @@ pub(super) async fn run(
         fs::write(context.machine.directory.join(path), page).map_err(failed)?;
     }
     performance.done?;
-    let trespasses: Vec<Finding> = performance.trespasses.iter().map(|trespass| finding("others", trespass)).collect();
-    if trespasses.is_empty() { Ok(()) } else { Err(Failure::Found(trespasses)) }
+    let told = |violation: &String| finding(arguments.command.as_str(), violation);
+    let violations: Vec<Finding> = performance.violations.iter().map(told).collect();
+    if violations.is_empty() { Ok(()) } else { Err(Failure::Found(violations)) }
 }
 
 /// What a rehearsal must not come to.
@@ -109,6 +105,7 @@ fn policies(context: &Context<'_>, paths: &[Utf8PathBuf]) -> Result<Vec<PolicyDo
 
 /// How a rehearsal went.
 struct Performance {
+    command: Rehearsed,
     /// What came of it in the end.
     done: Result<(), Failure>,
     /// In virtual time.
@@ -121,8 +118,10 @@ struct Performance {
     repetitions: usize,
     /// What there is at the end, by kind.
     there: BTreeMap<&'static str, usize>,
-    /// What belongs to somebody else and is not as it was.
-    trespasses: Vec<String>,
+    /// How many calls came more often than the services allow.
+    throttled: usize,
+    /// What must not be and was, after any call or at the end.
+    violations: Vec<String>,
     /// How long the last run took beside how long it had to; nothing when it did not come to its end.
     makespan: Option<Makespan>,
     /// The steps of the last run.
@@ -140,6 +139,35 @@ impl Performance {
     }
 }
 
+impl Performance {
+    /// Plans `up` once more after everything that counts: what it would cost, and that there is nothing left to do.
+    async fn look_once_more(
+        &mut self,
+        stage: &Context<'_>,
+        signals: &mut Signals,
+        spec: &SpecArguments,
+    ) -> Result<(), Failure> {
+        let console = Arc::new(Console::silent());
+        let stage = Context { console: &console, ..*stage };
+        let (spec, session) = stage.open(spec).await?;
+        let goal = Goal::Up { replacement: Replacement::Refused };
+        let prepared = signals.or_stop(session.until(howso_infra::Stage::Cloud).prepare(goal)).await??;
+        let workers: u64 = spec.workers.values().map(|pool| u64::from(pool.max - pool.min)).sum();
+        let secs = self.passed.as_secs();
+        self.cost_max_millidollars = prepared.facts.cost.map(|cost| {
+            let idle = cost.idle_millidollars_per_hour;
+            let hourly = idle + cost.maximum_millidollars_per_hour.saturating_sub(idle) / workers.max(1);
+            (hourly * secs).div_ceil(SECS_PER_HOUR)
+        });
+        if self.command == Rehearsed::Up {
+            let left =
+                prepared.plan.steps.iter().map(|step| format!("the same plan again would change {}", step.resource));
+            self.violations.extend(left);
+        }
+        Ok(())
+    }
+}
+
 /// Rehearses the command once, and again as often as a user would.
 async fn rehearse(
     context: &Context<'_>,
@@ -147,7 +175,7 @@ async fn rehearse(
     play: &Play<'_>,
     seed: u64,
     faults: &[PlannedFault],
-) -> Result<(Performance, World), Failure> {
+) -> Result<Performance, Failure> {
     let arguments = play.arguments;
     let rehearsal = Rehearsal::paced(seed, arguments.speed.pace()).await.map_err(Failure::Runtime)?;
     let mut spec = arguments.spec.clone();
@@ -164,6 +192,9 @@ async fn rehearse(
     }
     if !play.policies.is_empty() {
         rehearsal.emulator().allow_only(play.policies.clone());
+    }
+    if arguments.command == Rehearsed::Up && arguments.from.is_empty() {
+        rehearsal.emulator().keep_protection();
     }
     let (calls_before, passed_before) = (rehearsal.emulator().calls(), rehearsal.passed());
     for fault in faults {
@@ -196,45 +227,24 @@ async fn rehearse(
         context.console.clear();
         context.console.note("rehearsal: the same command again, as a user would give it");
     };
-    let performance = Performance {
+    rehearsal.emulator().forget_faults();
+    let mut performance = Performance {
+        command: arguments.command,
         done,
         cost_max_millidollars: None,
         passed: rehearsal.passed().saturating_sub(passed_before),
         calls: rehearsal.emulator().calls().split_off(calls_before.len()),
         repetitions,
         there: rehearsal.emulator().inventory(),
-        trespasses: rehearsal.emulator().foreign_changes(),
+        throttled: rehearsal.emulator().throttled(),
+        violations: rehearsal.emulator().broken(),
         makespan: rehearsal.makespan(),
         spans: rehearsal.spans(),
     };
-    Ok((performance, World { rehearsal, spec }))
-}
-
-/// What a rehearsal left.
-struct World {
-    rehearsal: Rehearsal,
-    /// What was rehearsed, complete.
-    spec: SpecArguments,
-}
-
-/// What an hour of a rehearsal costs at most: the price of the whole cluster, and of one worker. Asks the emulated cloud, after everything
-/// that counts.
-async fn hourly_cost_max_millidollars(
-    context: &Context<'_>,
-    signals: &mut Signals,
-    World { rehearsal, spec }: &World,
-) -> Result<Option<u64>, Failure> {
-    let registry = rehearsal.registry();
-    let console = Arc::new(Console::silent());
-    let stage = Context { registry: &registry, rehearsal: Some(rehearsal), console: &console, ..*context };
-    let (spec, session) = stage.open(spec).await?;
-    let goal = Goal::Up { replacement: Replacement::Refused };
-    let prepared = signals.or_stop(session.until(howso_infra::Stage::Cloud).prepare(goal)).await??;
-    let workers: u64 = spec.workers.values().map(|pool| u64::from(pool.max - pool.min)).sum();
-    Ok(prepared.facts.cost.map(|cost| {
-        let idle = cost.idle_millidollars_per_hour;
-        idle + cost.maximum_millidollars_per_hour.saturating_sub(idle) / workers.max(1)
-    }))
+    if performance.done.is_ok() && arguments.command != Rehearsed::Plan {
+        performance.look_once_more(&stage, signals, &spec).await?;
+    }
+    Ok(performance)
 }
 
 /// The calls of the whole life of a cluster: made, proved, looked at, removed; each once, as `service:Operation`.

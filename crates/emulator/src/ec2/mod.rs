@@ -25,6 +25,7 @@ use serde_json::{Map, Value, json};
 use crate::account::Chance;
 use crate::error::{Answer, ApiError};
 use crate::iam::Iam;
+use crate::invariants::{Made, Tags};
 use crate::transitions::{Changing, Needs};
 use crate::wire::Request;
 
@@ -222,16 +223,31 @@ impl Ec2 {
         })
     }
 
-    /// Every object by identifier. How many addresses of a subnet are left says nothing of whoever changes it.
-    pub(crate) fn described(&self) -> Vec<(String, Value)> {
-        let describe = |(id, object): (&String, &Object)| {
-            let mut described = object.described();
-            if let Value::Object(members) = &mut described {
-                members.remove("AvailableIpAddressCount");
-            }
-            (id.clone(), described)
+    pub(crate) fn identifiers(&self) -> impl Iterator<Item = &str> {
+        self.objects.values().flat_map(BTreeMap::keys).map(String::as_str)
+    }
+
+    /// An object by its identifier. How many addresses of a subnet are left says nothing of whoever changes it.
+    pub(crate) fn described(&self, id: &str) -> Option<Value> {
+        let mut described = self.get(Kind::of(id)?, id).ok()?.described();
+        if let Value::Object(members) = &mut described {
+            members.remove("AvailableIpAddressCount");
+        }
+        Some(described)
+    }
+
+    /// What a customer makes: not what comes with a VPC or an instance, nor what other services make.
+    pub(crate) fn made(&self) -> impl Iterator<Item = Made<'_>> {
+        const COMING_ALONG: [Kind; 3] = [Kind::NetworkAcl, Kind::NetworkInterface, Kind::Volume];
+        let kinds = Kind::ALL.into_iter().filter(|kind| !COMING_ALONG.contains(kind));
+        let is_made = |object: &Object| {
+            let is_main = object.list("Associations").iter().any(|own| own["Main"] == json!(true));
+            let is_of_eks = object.tags.contains_key("aws:eks:cluster-name");
+            let is_going = matches!(object.text("State"), "deleting" | "deleted" | "shutting-down" | "terminated");
+            !is_main && !is_of_eks && !is_going && object.text("GroupName") != "default"
         };
-        self.objects.values().flatten().map(describe).collect()
+        let objects = kinds.flat_map(|kind| self.all(kind)).filter(move |(_, object)| is_made(object));
+        objects.map(|(id, object)| Made { id, tags: Tags::Texts(&object.tags) })
     }
 
     pub(crate) fn all(&self, kind: Kind) -> impl Iterator<Item = (&String, &Object)> {

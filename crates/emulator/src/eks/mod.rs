@@ -23,6 +23,7 @@ use crate::account::{ACCOUNT_ID, Chance, Region, after};
 use crate::authorization::Resource;
 use crate::error::{Answer, ApiError};
 use crate::iam::Iam;
+use crate::invariants::{Made, Protection, Tags};
 use crate::kubernetes::Kubernetes;
 use crate::transitions::{Changing, Needs};
 use crate::wire::Request;
@@ -148,6 +149,18 @@ impl Cluster {
         let others = self.nodegroups.values().chain(self.addons.values()).chain(self.associations.values());
         std::iter::once(&self.own).chain(others).chain(entries)
     }
+
+    fn protection(&self) -> Protection {
+        let own = &self.own.value;
+        let network = &own["resourcesVpcConfig"];
+        let is_public = network["endpointPublicAccess"] == json!(true);
+        let open_to = network["publicAccessCidrs"].as_array().into_iter().flatten().filter(|_| is_public);
+        Protection {
+            from_deletion: own["deletionProtection"] == json!(true),
+            encrypted: own.get("encryptionConfig").and_then(Value::as_array).is_some_and(|given| !given.is_empty()),
+            open_to: open_to.filter_map(Value::as_str).map(str::to_owned).collect(),
+        }
+    }
 }
 
 impl Eks {
@@ -163,10 +176,33 @@ impl Eks {
         ]
     }
 
-    /// Every object by ARN.
-    pub(crate) fn described(&self) -> Vec<(String, Value)> {
-        let objects = self.clusters.values().flat_map(Cluster::objects);
-        objects.filter_map(|object| Some((object.arn()?.to_owned(), object.described()))).collect()
+    fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.clusters.values().flat_map(Cluster::objects)
+    }
+
+    /// The ARN of every object.
+    pub(crate) fn identifiers(&self) -> impl Iterator<Item = &str> {
+        self.objects().filter_map(Object::arn)
+    }
+
+    /// An object by its ARN.
+    pub(crate) fn described(&self, arn: &str) -> Option<Value> {
+        self.objects().find(|object| object.arn() == Some(arn)).map(Object::described)
+    }
+
+    /// What a customer makes: not who is let in without being asked for.
+    pub(crate) fn made(&self) -> impl Iterator<Item = Made<'_>> {
+        let is_made =
+            |object: &&Object| object.status() != "DELETING" && matches!(object.text("type"), "" | "STANDARD");
+        self.objects().filter(is_made).filter_map(|object| {
+            let tags = object.value.get("tags").and_then(Value::as_object);
+            Some(Made { id: object.arn()?, tags: Tags::Json(tags) })
+        })
+    }
+
+    /// How well each control plane is protected, by ARN.
+    pub(crate) fn protections(&self) -> impl Iterator<Item = (String, Protection)> {
+        self.clusters.values().filter_map(|cluster| Some((cluster.own.arn()?.to_owned(), cluster.protection())))
     }
 
     /// The object of a type, by the name in its ARN, that a call names.
@@ -174,8 +210,7 @@ impl Eks {
         let text = |name: &str| parameters.get(name).and_then(Value::as_str);
         if let Some(arn) = text("resourceArn") {
             let is_of_type = arn.contains(&format!(":{resource_type}/"));
-            let mut objects = self.clusters.values().flat_map(Cluster::objects);
-            return objects.find(|object| is_of_type && object.arn() == Some(arn))?.resource();
+            return self.objects().find(|object| is_of_type && object.arn() == Some(arn))?.resource();
         }
         let cluster = self.clusters.get(text("clusterName").or_else(|| text("name"))?)?;
         let object = match resource_type {

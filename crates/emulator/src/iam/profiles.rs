@@ -9,6 +9,7 @@ use super::{Iam, tags};
 use crate::account::{ACCOUNT_ID, Chance};
 use crate::authorization::Resource;
 use crate::error::{Answer, ApiError};
+use crate::invariants::{Made, Tags};
 use crate::wire::seconds;
 
 /// How long EC2 does not know of a change of a profile. No number is documented; the field has seen some seconds.
@@ -27,6 +28,10 @@ pub(super) struct Profile {
 impl Profile {
     pub(super) fn arn(&self) -> &str {
         self.value.get("Arn").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    pub(super) fn made(&self) -> Made<'_> {
+        Made { id: self.arn(), tags: Tags::Texts(&self.tags) }
     }
 
     pub(super) fn has(&self, role: &str) -> bool {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use howso_infra_core::error::{OperationVerb, Patience, ProviderError, Verdict, verdict};
 use howso_infra_core::{Attributes, ErrorKind, Progress, StepId, Submitted};
 
-use super::{Call, Effect, Next, Phase, RunState, Then, name_of};
+use super::{Call, Effect, Next, Phase, RunState, StepState, Then, name_of};
 use crate::clock::Moment;
 use crate::event::Event;
 use crate::journal::record::Record;
@@ -122,7 +122,22 @@ impl RunState<'_> {
             let error = self.too_late(step, &format!("still {state}"));
             return self.fail(step, error);
         }
+        if self.only_waits_longer_than_usual() {
+            self.state(step).phase = Phase::Unfinished;
+            return;
+        }
         self.sleep_until_poll(now, step);
+    }
+
+    /// Whether something has failed and all that is left is to wait for what takes longer than usual, maybe because of that. The next
+    /// run waits for it, when whatever has failed is cured.
+    fn only_waits_longer_than_usual(&self) -> bool {
+        let is_over = |state: &StepState<'_>| match state.phase {
+            Phase::Settled | Phase::Failed | Phase::Skipped | Phase::Unfinished => true,
+            Phase::Polling | Phase::Sleeping(Next::Poll) => state.is_slow,
+            _ => false,
+        };
+        !self.failures.is_empty() && self.steps.values().all(is_over)
     }
 
     pub(super) fn sleep_until_poll(&mut self, now: Moment, step: StepId) {

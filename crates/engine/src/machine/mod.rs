@@ -171,7 +171,7 @@ enum Phase {
     Settled,
     Failed,
     Skipped,
-    /// Given up because the run is interrupted.
+    /// Given up because the run is interrupted, or has failed and nothing follows.
     Unfinished,
 }
 

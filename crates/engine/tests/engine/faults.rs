@@ -139,6 +139,37 @@ fn what_cannot_succeed_stops_at_once_and_the_next_run_continues() {
 }
 
 #[test]
+fn when_something_failed_what_takes_long_is_left_to_the_next_run() {
+    block_on(async {
+        let world = World::new();
+        let quota = || ErrorKind::Quota { what: "add-ons".to_owned() };
+        world.cloud.lock().always = Some((id("addon", "dns"), quota()));
+        world.cloud.lock().slow = Some(id("pool", "core"));
+        let ran = world.command(Goal::Up(&first())).await;
+        let counts = ran.outcome.counts;
+        assert_eq!((counts.failed, counts.unfinished, counts.skipped, counts.not_started), (1, 1, 0, 0));
+        let submitted = world.cloud.lock().log.len();
+        world.cloud.lock().always = None;
+        let ran = world.command(Goal::Up(&first())).await;
+        assert!(ran.outcome.is_complete(), "{:?}", ran.outcome.failures);
+        let log = &world.cloud.lock().log[submitted..];
+        let again = log.iter().filter(|(_, call)| call.starts_with("Create toy/pool")).count();
+        assert_eq!(again, 0, "it is waited for, not made again: {log:?}");
+    });
+}
+
+#[test]
+fn what_takes_long_is_waited_for_when_other_steps_need_it() {
+    block_on(async {
+        let world = World::new();
+        world.cloud.lock().always = Some((id("gateway", "main"), ErrorKind::Quota { what: "gateways".to_owned() }));
+        world.cloud.lock().slow = Some(id("cluster", "main"));
+        let counts = world.command(Goal::Up(&first())).await.outcome.counts;
+        assert_eq!((counts.failed, counts.settled, counts.total), (1, counts.total - 1, counts.total));
+    });
+}
+
+#[test]
 fn a_failed_look_at_any_moment_does_no_harm() {
     block_on(async {
         for case in Case::ALL {

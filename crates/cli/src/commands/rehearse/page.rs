@@ -16,7 +16,9 @@ const STYLE: &str = include_str!("page.css");
 
 /// The sizes of the chart, in its own units.
 const WIDTH: f64 = 1000.0;
-const NAMES_WIDTH: f64 = 350.0;
+/// No font that a browser takes by itself needs more for a letter of the names.
+const LETTER_WIDTH: f64 = 6.2;
+const GAP: f64 = 6.0;
 const ROW_HEIGHT: f64 = 15.0;
 const AXIS_HEIGHT: f64 = 20.0;
 /// What takes no time is seen all the same.
@@ -57,7 +59,7 @@ pub(super) fn page(arguments: &RehearseArguments, faults: &[PlannedFault], perfo
                     div.scroll { (table(&performance.spans)) }
                 }
                 h2 { "Calls" }
-                (calls(performance))
+                div.scroll { (calls(performance)) }
             }
         }
     };
@@ -90,7 +92,7 @@ fn summary(arguments: &RehearseArguments, faults: &[PlannedFault], performance: 
                     @if performance.repetitions > 0 { "; what follows is the last run" }
                 }
             }
-            @for trespass in &performance.trespasses { dt { "Foreign" } dd.bad { (trespass) } }
+            @for violation in &performance.violations { dt { "Must not be" } dd.bad { (violation) } }
         }
     }
 }
@@ -98,7 +100,9 @@ fn summary(arguments: &RehearseArguments, faults: &[PlannedFault], performance: 
 fn chart(spans: &[StepSpan], critical: &BTreeSet<&ResourceId>) -> Markup {
     let last = spans.iter().filter_map(|span| span.end).chain(spans.iter().map(|span| span.begin)).max();
     let total = last.unwrap_or_default().as_secs_f64().max(1.0);
-    let place = |time: Duration| NAMES_WIDTH + (WIDTH - NAMES_WIDTH) * time.as_secs_f64() / total;
+    let letters = spans.iter().map(|span| span.resource.to_string().len()).max().unwrap_or_default();
+    let names = std::iter::repeat_n(LETTER_WIDTH, letters).sum::<f64>() + GAP;
+    let place = |time: Duration| names + (WIDTH - names) * time.as_secs_f64() / total;
     let step = AXIS_STEPS_SECS.into_iter().find(|step| total / step <= AXIS_LINES_MAX).unwrap_or(total);
     let lines = std::iter::successors(Some(0.0), |line| Some(line + step)).take_while(|line| *line < total);
     // Each row is as far down as there are rows above it.
@@ -118,7 +122,7 @@ fn chart(spans: &[StepSpan], critical: &BTreeSet<&ResourceId>) -> Markup {
                     None if critical.contains(&span.resource) => "critical",
                     None => "bar",
                 };
-                text x=(NAMES_WIDTH - 6.0) y=(top + ROW_HEIGHT - 4.0) text-anchor="end" { (span.resource) }
+                text x=(names - GAP) y=(top + ROW_HEIGHT - 4.0) text-anchor="end" { (span.resource) }
                 rect class=(class) x=(begin) y=(top + 2.0) width=((end - begin).max(BAR_WIDTH_MIN)) height=(ROW_HEIGHT - 4.0) rx="1.5" {}
                 @for look in &span.looks {
                     @let x = place(*look);

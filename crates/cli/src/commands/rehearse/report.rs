@@ -77,7 +77,7 @@ impl Report for RehearsalReport<'_> {
             "virtual_secs": self.performance.passed.as_secs_f64(), "calls": calls, "operations": self.performance.by_operation(),
             "repetitions": self.performance.repetitions, "cost_max_millidollars": self.performance.cost_max_millidollars,
             "faults": self.faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "trespasses": self.performance.trespasses,
+            "throttled": self.performance.throttled, "violations": self.performance.violations,
             "makespan": self.performance.makespan.as_ref().map(|makespan| {
                 let path = makespan.critical_path.iter();
                 let path = path.map(|(resource, needed)| json!({ "resource": resource, "secs": needed.as_secs_f64() }));
@@ -126,8 +126,12 @@ impl Report for RehearsalReport<'_> {
             };
             add_line(&mut text, &format!("  {} went wrong on purpose; {again}", names.join(", ")));
         }
-        for trespass in &self.performance.trespasses {
-            add_line(&mut text, &format!("  {} {trespass}", style.bad()));
+        if self.performance.throttled > 0 {
+            let calls = counted(self.performance.throttled, "call", "calls");
+            add_line(&mut text, &format!("  {calls} came more often than AWS allows, and had to be made again"));
+        }
+        for violation in &self.performance.violations {
+            add_line(&mut text, &format!("  {} {violation}", style.bad()));
         }
         text
     }

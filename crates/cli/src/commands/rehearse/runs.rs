@@ -78,7 +78,7 @@ pub(super) async fn run(
     context.console.note(WHAT_IT_IS);
     let console = Arc::new(Console::silent());
     let silent = Context { console: &console, ..*context };
-    let (calm, _) = rehearse(&silent, signals, play, arguments.seed, &[]).await?;
+    let calm = rehearse(&silent, signals, play, arguments.seed, &[]).await?;
     let begin = Instant::now();
     let cases = cases(arguments, faults, &calm.calls);
     calm.done?;
@@ -193,8 +193,7 @@ fn name(place: &Place) -> &str {
 fn perform(context: &Context<'_>, play: &Play<'_>, seed: u64, faults: &[PlannedFault]) -> Result<Performance, Failure> {
     let mut performance = Err(Failure::Interrupted);
     block_on(async |signals| {
-        performance =
-            Box::pin(rehearse(context, signals, play, seed, faults)).await.map(|(performance, _)| performance);
+        performance = Box::pin(rehearse(context, signals, play, seed, faults)).await;
         Ok(())
     })?;
     performance
@@ -217,7 +216,7 @@ impl Expected {
             return Some(format!("not the same when it is rehearsed again: {difference}"));
         }
         match &performance.done {
-            _ if !performance.trespasses.is_empty() => Some(performance.trespasses.join(", ")),
+            _ if !performance.violations.is_empty() => Some(performance.violations.join(", ")),
             Err(failure) => Some(format!("after {again}: {failure}")),
             Ok(()) if performance.repetitions > REPETITIONS_MAX => Some(format!("done, but only after {again}")),
             Ok(()) if performance.there != self.there => {
@@ -387,6 +386,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::arguments::Rehearsed;
 
     fn expected() -> Expected {
         Expected { there: BTreeMap::from([("vpc", 1)]) }
@@ -394,15 +394,17 @@ mod tests {
 
     fn run(done: Result<(), Failure>, repetitions: usize, vpcs: usize) -> Run {
         let there = BTreeMap::from([("vpc", vpcs)]);
-        let (calls, trespasses) = (Vec::new(), Vec::new());
+        let (calls, violations) = (Vec::new(), Vec::new());
         let performance = Performance {
+            command: Rehearsed::Up,
             done,
             passed: Duration::ZERO,
             cost_max_millidollars: None,
             calls,
             repetitions,
             there,
-            trespasses,
+            throttled: 0,
+            violations,
             makespan: None,
             spans: Vec::new(),
         };
