@@ -154,11 +154,11 @@ def test_what_can_go_wrong_is_explained(rehearse) -> None:
 
 
 FAULTS = [
-    "unavailable", "throttled", "never-arrives", "fails-afterwards", "answer-lost", "fails-later", "quota-exceeded", "expired",
-    "dies-before", "dies-after", "dies-answered", "loses-journal", "tears-journal", "out-of-date", "unfamiliar", "empty-page",
+    "unavailable", "throttled", "never-arrives", "fails-afterwards", "answer-lost", "fails-later", "leaves-interface", "quota-exceeded",
+    "expired", "dies-before", "dies-after", "dies-answered", "loses-journal", "tears-journal", "out-of-date", "unfamiliar", "empty-page",
 ]  # fmt: skip
 OF_READS = ["out-of-date", "unfamiliar", "empty-page"]
-OF_SOME_CHANGES = ["fails-later", "quota-exceeded"]
+OF_SOME_CHANGES = ["fails-later", "leaves-interface", "quota-exceeded"]
 
 
 def table(text: str) -> dict:
@@ -179,6 +179,11 @@ def test_the_list_of_faults_is_complete(rehearse) -> None:
 
 # What a cluster has only when it is asked for.
 MORE = ("--set", "client.parallel=8", "--set", "worker_image=registry.example.com/worker:1")
+# A network that somebody else has made.
+BROUGHT = (
+    "--set", "eks.network.vpc=vpc-0123456789abcdef0",
+    "--set", 'eks.network.private_subnets=["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]',
+)  # fmt: skip
 # What is rehearsed, and more than how many calls change something: making, removing, changing to a newer Kubernetes, and giving up the
 # machine for clients.
 COMMANDS = {
@@ -218,6 +223,18 @@ def test_whatever_fails_later_is_made_again(rehearse) -> None:
 def test_a_quota_stops_the_run_and_the_next_one_goes_on(rehearse) -> None:
     told = table(rehearse("up", *MORE, "--profile", "small", "--fault", "quota-exceeded@every", "--output", "json").stdout)
     assert told["done_by_repetitions"] == {"1": told["runs"]} and told["runs"] > 20
+
+
+def test_what_the_network_add_on_leaves_behind_goes_with_the_network(rehearse) -> None:
+    told = table(rehearse("down", "--profile", "large", "--fault", "leaves-interface@every", "--output", "json").stdout)
+    assert told["done_by_repetitions"] == {"0": 4}, "one for each node group, and none needs a second run"
+
+
+def test_what_is_left_in_a_network_of_others_is_told_and_stays(rehearse) -> None:
+    fault = ("--fault", "leaves-interface@eks:DeleteNodegroup")
+    told = events(rehearse("down", "--profile", "small", *BROUGHT, *fault, "--output", "json", code=9).stdout)
+    left = [event for event in told if event["type"] == "error"][-1]
+    assert re.search(r"network interface eni-[0-9a-f]+", json.dumps(left)) and told[-1]["operations"].get("ec2:DeleteNetworkInterface", 0) == 0
 
 
 def test_a_run_that_has_failed_does_not_wait_for_what_needs_what_failed(rehearse) -> None:

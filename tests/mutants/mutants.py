@@ -181,4 +181,16 @@ MUTANTS = [
         "        Some(InstanceStateName::Terminated) if CHOSEN => Status::Ready,\n"
         "        Some(InstanceStateName::Terminated) => return None,",
     ),
+    Mutant(
+        "what the network add-on left is not removed",
+        "providers/eks/src/network/leftovers.rs",
+        "    for id in left.into_iter().filter_map(|interface| interface.network_interface_id) {",
+        "    for id in left.into_iter().filter_map(|interface| interface.network_interface_id).filter(|_| !CHOSEN) {",
+    ),
+    Mutant(
+        "the group that EKS left is not removed",
+        "providers/eks/src/network/leftovers.rs",
+        "    for id in left.into_iter().filter_map(|group| group.group_id) {",
+        "    for id in left.into_iter().filter_map(|group| group.group_id).filter(|_| !CHOSEN) {",
+    ),
 ]

@@ -36,6 +36,7 @@ COMMANDS = [
     ["up", "--profile", "small", "--fault", "unfamiliar@eks:DescribeCluster#4"],
     # What is deleted after a death, and is still seen by the run after it.
     ["down", "--profile", "small", "--fault", "dies-after@ec2:DeleteRouteTable", "--fault", "out-of-date@ec2:DescribeRouteTables#2"],
+    ["down", "--profile", "small", "--fault", "leaves-interface@every"],
     ["up", "--profile", "small", "--fault", "fails-later@every"],
     ["down", "--profile", "small", "--fault", "empty-page@every-kind-of-read"],
     *(["up", "--profile", "small", "--fault", f"{fault}@every-kind-of-read"] for fault in ("empty-page", "unavailable")),

@@ -41,6 +41,7 @@ OPERATIONS: dict[str, list[str]] = {
         "DeleteInternetGateway",
         "DeleteLaunchTemplate",
         "DeleteNatGateway",
+        "DeleteNetworkInterface",
         "DeleteRoute",
         "DeleteRouteTable",
         "DeleteSecurityGroup",

@@ -249,6 +249,10 @@ impl Emulator {
             let (region, _, chance) = account.region(&request.region, now);
             eks::fail_later(&request, region, chance, now);
         }
+        if fault == Some(Fault::LeavesInterface) {
+            let (region, _, chance) = account.region(&request.region, now);
+            eks::leave_interface(&request, region, chance);
+        }
         if mutates {
             account.note_transitions(now);
             lock(&self.invariants).check(&account, &name);

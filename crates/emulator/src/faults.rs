@@ -27,6 +27,8 @@ pub enum Fault {
     /// The service accepts, and what was asked for fails after a while: there is no capacity for a node group, an add-on cannot be
     /// installed, a control plane cannot be made.
     FailsLater,
+    /// The service removes a node group, and the network add-on leaves an interface of one of its nodes behind.
+    LeavesInterface,
     /// The service says that a quota is used up, and has done nothing. Before the next run, somebody has had it raised.
     QuotaExceeded,
     /// The service says that the credentials have expired, and has done nothing.
@@ -62,6 +64,9 @@ enum Concerns {
 
 /// The calls whose work is done only after a while, and can fail in between.
 const FAILING_LATER: [&str; 3] = ["eks:CreateAddon", "eks:CreateCluster", "eks:CreateNodegroup"];
+
+/// The call after which something can be left behind.
+const LEAVING: &str = "eks:DeleteNodegroup";
 
 /// The calls that use up a quota, and how their services say that there is none left:
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html> and the models of the others.
@@ -149,13 +154,14 @@ pub(crate) struct Faults {
 
 impl Fault {
     /// All there are.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Unavailable,
         Self::Throttled,
         Self::NeverArrives,
         Self::FailsAfterwards,
         Self::AnswerLost,
         Self::FailsLater,
+        Self::LeavesInterface,
         Self::QuotaExceeded,
         Self::Expired,
         Self::DiesBefore,
@@ -177,6 +183,7 @@ impl Fault {
         match self {
             Self::FailsAfterwards
             | Self::FailsLater
+            | Self::LeavesInterface
             | Self::QuotaExceeded
             | Self::LosesJournal
             | Self::TearsJournal => Concerns::Changes,
@@ -201,6 +208,7 @@ impl Fault {
             Self::FailsAfterwards => "fails-afterwards",
             Self::AnswerLost => "answer-lost",
             Self::FailsLater => "fails-later",
+            Self::LeavesInterface => "leaves-interface",
             Self::QuotaExceeded => "quota-exceeded",
             Self::Expired => "expired",
             Self::DiesBefore => "dies-before",
@@ -223,6 +231,9 @@ impl Fault {
             Self::FailsAfterwards => "the service does what was asked, and says that it failed",
             Self::AnswerLost => "the service does what was asked, and the connection breaks before the answer arrives",
             Self::FailsLater => "the service accepts, and the node group, add-on or control plane fails after a while",
+            Self::LeavesInterface => {
+                "the service removes a node group, and the network add-on leaves an interface of a node behind"
+            }
             Self::QuotaExceeded => {
                 "the service says that a quota is used up, and has done nothing; it is raised before the next run"
             }
@@ -248,6 +259,7 @@ impl Fault {
         concerned
             && match self {
                 Self::FailsLater => FAILING_LATER.contains(&call),
+                Self::LeavesInterface => call == LEAVING,
                 Self::QuotaExceeded => QUOTAS.iter().any(|(limited, _)| *limited == call),
                 // The API of a cluster answers from one store, in words that are its objects' own.
                 Self::OutOfDate | Self::Unfamiliar => !call.starts_with("kubernetes:"),
@@ -271,7 +283,15 @@ impl Fault {
 
     /// Whether the caller gets to see the answer.
     pub(crate) fn is_answered(self) -> bool {
-        matches!(self, Self::DiesAnswered | Self::FailsLater | Self::OutOfDate | Self::Unfamiliar | Self::EmptyPage)
+        matches!(
+            self,
+            Self::DiesAnswered
+                | Self::FailsLater
+                | Self::LeavesInterface
+                | Self::OutOfDate
+                | Self::Unfamiliar
+                | Self::EmptyPage
+        )
     }
 
     /// Whether the caller dies at once.
@@ -402,6 +422,7 @@ impl FromStr for PlannedFault {
 fn misplaced(fault: Fault, name: &str) -> UnknownFault {
     let accepted = match fault {
         Fault::FailsLater => FAILING_LATER.join(", "),
+        Fault::LeavesInterface => LEAVING.to_owned(),
         Fault::QuotaExceeded => QUOTAS.map(|(limited, _)| limited).join(", "),
         Fault::EmptyPage => "a read that comes in pages, for example ec2:DescribeVpcs".to_owned(),
         _ => match fault.concerns() {
@@ -565,6 +586,7 @@ mod tests {
             ("throttled@ec2:CreateVcp", "CreateVpc"),
             ("fails-later@ec2:CreateVpc", "eks:CreateNodegroup"),
             ("quota-exceeded@ec2:CreateRoute", "ec2:AllocateAddress"),
+            ("leaves-interface@eks:DeleteCluster", "eks:DeleteNodegroup"),
             ("out-of-date@3", "eks:DescribeCluster"),
             ("out-of-date@ec2:CreateVpc", "eks:DescribeCluster"),
             ("empty-page@eks:DescribeCluster", "ec2:DescribeVpcs"),

@@ -21,7 +21,7 @@ use crate::pages;
 use crate::tags::{self, Tags};
 
 /// The tag that the VPC CNI writes on network interfaces: <https://github.com/aws/amazon-vpc-cni-k8s>.
-const CNI_TAG: &str = "cluster.k8s.amazonaws.com/name";
+pub(crate) const CNI_TAG: &str = "cluster.k8s.amazonaws.com/name";
 /// The tags that the AWS load balancer controller and the EBS CSI driver write.
 const CONTROLLER_TAGS: [&str; 2] = ["elbv2.k8s.aws/cluster", "ebs.csi.aws.com/cluster-name"];
 

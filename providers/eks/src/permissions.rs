@@ -15,7 +15,9 @@ use howso_infra_core::identity::CLUSTER_TAG;
 use howso_infra_core::spec::ClusterSpec;
 use serde_json::{Value, json};
 
+use crate::audit::CNI_TAG;
 use crate::iam::{iam_name_prefix, managed_policies};
+use crate::network::EKS_TAG;
 use crate::options::EksOptions;
 use actions::{
     Action, CHANGE, CHANGE_CLIENT, MAKE_CLIENT_ELSEWHERE, MAKE_CLIENT_IN_EC2, MAKE_ELSEWHERE, MAKE_IN_EC2,
@@ -171,9 +173,25 @@ impl Writer<'_> {
     fn destroy(&self) -> Value {
         let mut document = Document::default();
         document.add(self.statement("Remove", &[REMOVE], Tagged::Already));
+        self.remove_leftovers(&mut document);
         self.tags_of_groups(&["autoscaling:DeleteTags"], &mut document);
         self.write_journal(&mut document);
         document.written()
+    }
+
+    /// What a cluster may leave in a network that is removed with it. It carries the tags of its makers.
+    fn remove_leftovers(&self, document: &mut Document) {
+        if !self.calls.contains("ec2:CreateVpc") {
+            return;
+        }
+        let made = [
+            ("RemoveLeftInterfaces", "ec2:DeleteNetworkInterface", "network-interface/*", CNI_TAG),
+            ("RemoveLeftGroup", "ec2:DeleteSecurityGroup", "security-group/*", EKS_TAG),
+        ];
+        for (sid, action, resource, tag) in made {
+            let statement = Statement::new(sid, vec![action], vec![self.ec2(resource)]);
+            document.add(statement.when("StringEquals", &format!("aws:ResourceTag/{tag}"), json!(self.spec.name)));
+        }
     }
 
     fn tags_of_groups(&self, actions: &[&str], document: &mut Document) {

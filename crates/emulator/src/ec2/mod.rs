@@ -7,6 +7,7 @@ mod describe;
 mod existing;
 mod gateways;
 mod instances;
+mod interfaces;
 mod launch_templates;
 mod of_clusters;
 mod offerings;
@@ -30,7 +31,8 @@ use crate::transitions::{Changing, Needs};
 use crate::wire::Request;
 
 pub use existing::ExistingNetwork;
-pub(crate) use of_clusters::{cluster_interface, cluster_security_group};
+pub(crate) use interfaces::{cluster_interface, leave_interface};
+pub(crate) use of_clusters::cluster_security_group;
 
 /// What EC2 knows in a region.
 #[derive(Clone, Debug)]
@@ -402,6 +404,7 @@ fn carry_out(call: &mut Call<'_>) -> Answer {
         "DeleteInternetGateway" => gateways::delete_internet_gateway(call),
         "CreateNatGateway" => gateways::create_nat_gateway(call),
         "DeleteNatGateway" => gateways::delete_nat_gateway(call),
+        "DeleteNetworkInterface" => interfaces::delete(call),
         "AllocateAddress" => addresses::allocate(call),
         "ReleaseAddress" => addresses::release(call),
         "DisassociateAddress" => addresses::disassociate(call),

@@ -1,11 +1,11 @@
 //! What EKS makes and looks up in a customer's network.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use crate::account::{ACCOUNT_ID, Chance, Region};
-use crate::ec2::{Ec2, Kind, Object};
+use crate::ec2::{Ec2, Kind, Object, interfaces};
 
 impl Ec2 {
     /// The VPC and the zone of a subnet.
@@ -37,17 +37,22 @@ impl Ec2 {
         version["LaunchTemplateData"]["InstanceType"].as_str().map(str::to_owned)
     }
 
-    /// Removes what EKS made for a cluster.
+    /// Removes what EKS made for a cluster: its interfaces, and its security group, unless something else still uses that.
     pub(crate) fn forget_cluster(&mut self, cluster: &str, tag: &str) {
         for kind in [Kind::NetworkInterface, Kind::SecurityGroup] {
+            let used: BTreeSet<String> =
+                self.all(Kind::NetworkInterface).flat_map(|(_, own)| interfaces::groups(own)).collect();
             if let Some(objects) = self.objects.get_mut(&kind) {
-                objects.retain(|_, object| object.tags.get(tag).is_none_or(|own| own != cluster));
+                objects.retain(|id, object| {
+                    let is_of_cluster = object.tags.get(tag).is_some_and(|own| own == cluster);
+                    !is_of_cluster || (kind == Kind::SecurityGroup && used.contains(id))
+                });
             }
         }
     }
 }
 
-fn insert(
+pub(super) fn insert(
     region: &mut Region,
     chance: &mut Chance,
     kind: Kind,
@@ -80,25 +85,4 @@ pub(crate) fn cluster_security_group(
     let owned = (format!("kubernetes.io/cluster/{cluster}"), "owned".to_owned());
     let tags = [("Name".to_owned(), name), owned, (tag.to_owned(), cluster.to_owned())];
     insert(region, chance, Kind::SecurityGroup, value, tags.into())
-}
-
-/// Makes a network interface of a control plane.
-pub(crate) fn cluster_interface(
-    region: &mut Region,
-    chance: &mut Chance,
-    vpc: &str,
-    subnet: &str,
-    cluster: &str,
-    tag: &str,
-) {
-    let value = json!({
-        "OwnerId": ACCOUNT_ID,
-        "VpcId": vpc,
-        "SubnetId": subnet,
-        "Status": "in-use",
-        "InterfaceType": "interface",
-        "Description": format!("Amazon EKS {cluster}"),
-        "RequesterManaged": true,
-    });
-    insert(region, chance, Kind::NetworkInterface, value, [(tag.to_owned(), cluster.to_owned())].into());
 }

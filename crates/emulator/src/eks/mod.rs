@@ -21,6 +21,7 @@ use serde_json::{Map, Value, json};
 
 use crate::account::{ACCOUNT_ID, Chance, Region, after};
 use crate::authorization::Resource;
+use crate::ec2;
 use crate::error::{Answer, ApiError};
 use crate::iam::Iam;
 use crate::invariants::{Made, Protection, Tags};
@@ -425,6 +426,18 @@ pub(crate) fn fail_later(request: &Request, region: &mut Region, chance: &mut Ch
     let issues = json!({ "issues": [{ "code": code, "message": message, "resourceIds": [] }] });
     let becomes = [("status".to_owned(), json!(status)), ("health".to_owned(), issues)];
     object.change = Some((when, Change::Becomes(becomes.into_iter().collect())));
+}
+
+/// Lets the network add-on leave an interface of the node group that is being removed.
+pub(crate) fn leave_interface(request: &Request, region: &mut Region, chance: &mut Chance) {
+    let text = |name: &str| request.parameters[name].as_str().unwrap_or_default();
+    let name = text("clusterName");
+    let Some(cluster) = region.eks.clusters.get(name) else { return };
+    let Some(group) = cluster.nodegroups.get(text("nodegroupName")) else { return };
+    let shared =
+        cluster.own.value["resourcesVpcConfig"]["clusterSecurityGroupId"].as_str().unwrap_or_default().to_owned();
+    let subnet = group.value["subnets"][0].as_str().unwrap_or_default().to_owned();
+    ec2::leave_interface(region, chance, &subnet, name, &shared);
 }
 
 fn carry_out(call: &mut Call<'_>, operation: &str) -> Answer {

@@ -2,13 +2,14 @@
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, ConnectivityType, DomainType, ResourceType, TagSpecification};
 use howso_infra_core::operation::FieldChange;
-use howso_infra_core::{Attributes, Operation, OperationVerb, ProviderError, Submitted, Value, Work};
+use howso_infra_core::{Attributes, ErrorKind, Operation, OperationVerb, ProviderError, Submitted, Value, Work};
 
 use super::convert::{join_ids, split_ids};
 use super::kinds::{
     ELASTIC_IP, INTERNET_GATEWAY, INTERNET_GATEWAY_ATTACHMENT, NAT_GATEWAY, ROUTE, ROUTE_TABLE,
     ROUTE_TABLE_ASSOCIATION, SUBNET, VPC, call,
 };
+use super::leftovers;
 use crate::clients::Clients;
 use crate::errors;
 use crate::fields;
@@ -240,11 +241,21 @@ impl Sender<'_> {
         match self.operation.resource.kind() {
             VPC => {
                 let answer = ec2.delete_vpc().vpc_id(id).send().await;
-                answer.map_err(errors::mutating(OperationVerb::Delete, "ec2:DeleteVpc"))?;
+                if let Err(error) = answer.map_err(errors::mutating(OperationVerb::Delete, "ec2:DeleteVpc")) {
+                    if is_needed(&error) {
+                        leftovers::remove_from_vpc(ec2, &self.operation.identity.cluster, id).await?;
+                    }
+                    return Err(error);
+                }
             }
             SUBNET => {
                 let answer = ec2.delete_subnet().subnet_id(id).send().await;
-                answer.map_err(errors::mutating(OperationVerb::Delete, "ec2:DeleteSubnet"))?;
+                if let Err(error) = answer.map_err(errors::mutating(OperationVerb::Delete, "ec2:DeleteSubnet")) {
+                    if is_needed(&error) {
+                        leftovers::remove_from_subnet(ec2, &self.operation.identity.cluster, id).await?;
+                    }
+                    return Err(error);
+                }
             }
             INTERNET_GATEWAY => {
                 let answer = ec2.delete_internet_gateway().internet_gateway_id(id).send().await;
@@ -281,6 +292,11 @@ impl Sender<'_> {
         }
         Ok(Submitted::settled(id))
     }
+}
+
+/// Whether something else still needs what was to be removed. The engine tries again.
+fn is_needed(error: &ProviderError) -> bool {
+    matches!(error.kind, ErrorKind::Dependency { .. })
 }
 
 fn boolean(value: bool) -> AttributeBooleanValue {

@@ -355,6 +355,66 @@ async fn parts_are_addressed_by_both_their_identifiers() {
 }
 
 /// The gateways and routes of the graph, one a line.
+/// A removal that EC2 refuses because something is in the way.
+async fn refused(server: &Server, resource: &str, id: &str) -> howso_infra_core::ProviderError {
+    let work = Work::Delete { physical_id: id.to_owned(), attributes: Attributes::new() };
+    submit(&server.clients(), &operation(resource, work)).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn what_the_network_add_on_left_in_a_subnet_is_removed_and_the_subnet_tried_again() {
+    let server = Server::start(|request| match request.call.as_str() {
+        "DeleteSubnet" => ec2_error(400, "DependencyViolation", "The subnet 'subnet-1' has dependencies."),
+        "DescribeNetworkInterfaces" => {
+            let item = |id: &str| format!("<item><networkInterfaceId>{id}</networkInterfaceId></item>");
+            ec2(
+                &request.call,
+                &format!("<networkInterfaceSet>{}{}</networkInterfaceSet>", item("eni-1"), item("eni-2")),
+            )
+        }
+        "DeleteNetworkInterface" if request.body.contains("eni-1") => {
+            ec2_error(400, "InvalidNetworkInterfaceID.NotFound", "somebody was faster")
+        }
+        _ => ec2(&request.call, ""),
+    });
+    let error = refused(&server, "ec2/subnet:private-a", "subnet-1").await;
+    assert!(matches!(error.kind, ErrorKind::Dependency { .. }), "the engine sends it again: {error}");
+    assert_eq!(
+        server.calls(),
+        ["DeleteNetworkInterface", "DeleteNetworkInterface", "DeleteSubnet", "DescribeNetworkInterfaces"]
+    );
+    let asked = &server.requests()[1].body;
+    for part in ["subnet-1", "status", "available", "tag:cluster.k8s.amazonaws.com/name", "demo"] {
+        assert!(asked.contains(part), "{part}: {asked}");
+    }
+}
+
+#[tokio::test]
+async fn the_group_that_eks_left_in_a_vpc_is_removed_and_what_may_not_be_removed_is_told() {
+    let server = Server::start(|request| match request.call.as_str() {
+        "DeleteVpc" => ec2_error(400, "DependencyViolation", "The vpc 'vpc-1' has dependencies."),
+        "DescribeSecurityGroups" => {
+            ec2(&request.call, "<securityGroupInfo><item><groupId>sg-1</groupId></item></securityGroupInfo>")
+        }
+        "DeleteSecurityGroup" => ec2_error(403, "UnauthorizedOperation", "You are not authorized."),
+        _ => ec2(&request.call, ""),
+    });
+    let error = refused(&server, "ec2/vpc:main", "vpc-1").await;
+    assert_eq!(error.kind, ErrorKind::Permission { action: "ec2:DeleteSecurityGroup".to_owned() });
+    let asked = &server.requests()[1].body;
+    for part in ["vpc-1", "tag:aws:eks:cluster-name", "demo"] {
+        assert!(asked.contains(part), "{part}: {asked}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_looked_for_when_a_removal_is_refused_for_another_reason() {
+    let server = Server::start(|_| ec2_error(503, "RequestLimitExceeded", "slow down"));
+    refused(&server, "ec2/subnet:private-a", "subnet-1").await;
+    refused(&server, "ec2/vpc:main", "vpc-1").await;
+    assert_eq!(server.calls(), ["DeleteSubnet", "DeleteVpc"]);
+}
+
 fn ways_out(more: &str) -> Vec<String> {
     let spec = specification("large", more).unwrap();
     let facts = EksFacts {

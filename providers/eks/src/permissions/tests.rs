@@ -32,7 +32,9 @@ fn what_no_rehearsal_has_called_is_not_allowed() {
     let made = ["ec2:CreateTags", "ec2:CreateVpc", "ec2:ModifyVpcAttribute"];
     let always = ["eks:CreateCluster", "iam:CreateServiceLinkedRole"];
     assert_eq!(actions(&apply), made.into_iter().chain(always).map(str::to_owned).collect());
-    assert_eq!(actions(&destroy), ["ec2:DeleteVpc"].map(str::to_owned).into());
+    let removes = ["ec2:DeleteNetworkInterface", "ec2:DeleteSecurityGroup", "ec2:DeleteVpc"];
+    assert_eq!(actions(&destroy), removes.map(str::to_owned).into());
+    assert_eq!(actions(&documents("", &["ec2:DescribeVpcs"]).destroy), BTreeSet::new());
 }
 
 #[test]
