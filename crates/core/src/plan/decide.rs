@@ -45,7 +45,11 @@ pub(super) fn decide_wanted<'a>(input: PlanInput<'a>, steps: &mut Steps<'a>) -> 
     let mut decider = Decider { input, steps, fates: BTreeMap::new() };
     let mut report = Vec::with_capacity(input.graph.len());
     for resource in input.graph.in_order() {
-        let (fate, decision) = decider.decide(resource);
+        let (mut fate, decision) = decider.decide(resource);
+        // What has no step of its own is as wanted only when everything before it is: who waits for it waits for that.
+        if fate.settled_by.is_empty() {
+            fate.settled_by = decider.ready(resource);
+        }
         decider.fates.insert(&resource.id, fate);
         report.push(decision);
     }

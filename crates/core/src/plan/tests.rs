@@ -327,6 +327,16 @@ fn an_empty_account_gets_everything_in_order() {
 }
 
 #[test]
+fn what_is_as_wanted_hands_on_what_it_waits_for() {
+    let mut world = World::built();
+    see(&mut world.observation, &network()).attributes.insert("resolver".to_owned(), Value::Bool(false));
+    world.observation.resources.remove(&part());
+    let plan = world.converge();
+    assert_eq!(summary(&plan), ["set-resolver toy/network:main", "create toy/part:lamp"]);
+    assert!(waits_for(&plan, "create toy/part:lamp", "set-resolver toy/network:main"), "by way of the machine");
+}
+
+#[test]
 fn an_interrupted_creation_gets_what_the_create_call_could_not_carry() {
     let mut world = World::built();
     see(&mut world.observation, &network()).attributes.insert("resolver".to_owned(), Value::Bool(false));
