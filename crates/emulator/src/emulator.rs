@@ -98,12 +98,15 @@ impl Emulator {
     /// Whatever is there now belongs to somebody else and stays as it is, and what is made from now on carries these marks, and is
     /// there once. It is looked at after every call that changes something.
     pub fn watch(&self, marks: Marks) {
-        lock(&self.invariants).watch(&lock(&self.account), marks);
+        // In the order in which a call takes both.
+        let account = lock(&self.account);
+        lock(&self.invariants).watch(&account, marks);
     }
 
     /// From now on, no control plane may be protected less than it is.
     pub fn keep_protection(&self) {
-        lock(&self.invariants).keep_protection(&lock(&self.account));
+        let account = lock(&self.account);
+        lock(&self.invariants).keep_protection(&account);
     }
 
     /// What was wrong so far of all that is watched, and after which call.
