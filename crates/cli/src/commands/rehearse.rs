@@ -105,7 +105,6 @@ fn policies(context: &Context<'_>, paths: &[Utf8PathBuf]) -> Result<Vec<PolicyDo
 
 /// How a rehearsal went.
 struct Performance {
-    command: Rehearsed,
     /// What came of it in the end.
     done: Result<(), Failure>,
     /// In virtual time.
@@ -146,6 +145,7 @@ impl Performance {
         stage: &Context<'_>,
         signals: &mut Signals,
         spec: &SpecArguments,
+        command: Rehearsed,
     ) -> Result<(), Failure> {
         let console = Arc::new(Console::silent());
         let stage = Context { console: &console, ..*stage };
@@ -159,7 +159,7 @@ impl Performance {
             let hourly = idle + cost.maximum_millidollars_per_hour.saturating_sub(idle) / workers.max(1);
             (hourly * secs).div_ceil(SECS_PER_HOUR)
         });
-        if self.command == Rehearsed::Up {
+        if command == Rehearsed::Up {
             let left =
                 prepared.plan.steps.iter().map(|step| format!("the same plan again would change {}", step.resource));
             self.violations.extend(left);
@@ -229,7 +229,6 @@ async fn rehearse(
     };
     rehearsal.emulator().forget_faults();
     let mut performance = Performance {
-        command: arguments.command,
         done,
         cost_max_millidollars: None,
         passed: rehearsal.passed().saturating_sub(passed_before),
@@ -242,7 +241,7 @@ async fn rehearse(
         spans: rehearsal.spans(),
     };
     if performance.done.is_ok() && arguments.command != Rehearsed::Plan {
-        performance.look_once_more(&stage, signals, &spec).await?;
+        performance.look_once_more(&stage, signals, &spec, arguments.command).await?;
     }
     Ok(performance)
 }

@@ -24,6 +24,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::account::Chance;
+use crate::eks::OWNER_TAG;
 use crate::error::{Answer, ApiError};
 use crate::iam::Iam;
 use crate::invariants::{Made, Tags};
@@ -244,7 +245,7 @@ impl Ec2 {
         let kinds = Kind::ALL.into_iter().filter(|kind| !COMING_ALONG.contains(kind));
         let is_made = |object: &Object| {
             let is_main = object.list("Associations").iter().any(|own| own["Main"] == json!(true));
-            let is_of_eks = object.tags.contains_key("aws:eks:cluster-name");
+            let is_of_eks = object.tags.contains_key(OWNER_TAG);
             let is_going = matches!(object.text("State"), "deleting" | "deleted" | "shutting-down" | "terminated");
             !is_main && !is_of_eks && !is_going && object.text("GroupName") != "default"
         };

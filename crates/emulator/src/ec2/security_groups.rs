@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::account::ACCOUNT_ID;
-use crate::ec2::{Call, Kind, in_use};
+use crate::ec2::{Call, Kind, in_use, interfaces};
 use crate::error::{Answer, ApiError};
 
 /// Makes a group that lets nothing in and everything out, as every new one does.
@@ -44,8 +44,8 @@ pub(super) fn delete(call: &mut Call<'_>) -> Answer {
         let message = format!("the specified group: \"{id}\" name: \"default\" cannot be deleted by a user");
         return Err(ApiError::new("CannotDelete", message));
     }
-    let uses = |interface: &crate::ec2::Object| interface.list("Groups").iter().any(|group| group["GroupId"] == *id);
-    if call.ec2.all(Kind::NetworkInterface).any(|(_, interface)| uses(interface)) {
+    let interfaces = call.ec2.all(Kind::NetworkInterface);
+    if interfaces.flat_map(|(_, interface)| interfaces::groups(interface)).any(|group| group == id) {
         return Err(in_use(format!("resource {id} has a dependent object")));
     }
     call.ec2.remove(Kind::SecurityGroup, &id)?;

@@ -14,7 +14,7 @@ use crate::kubernetes::Kubernetes;
 use crate::wire::seconds;
 
 /// The tag of what EKS makes for a cluster.
-const OWNER_TAG: &str = "aws:eks:cluster-name";
+pub(crate) const OWNER_TAG: &str = "aws:eks:cluster-name";
 
 /// How long a control plane takes to the next version: an assumption within what the user guide calls "several minutes".
 const UPGRADE_SECS: f64 = 540.0;

@@ -29,6 +29,8 @@ use crate::kubernetes::Kubernetes;
 use crate::transitions::{Changing, Needs};
 use crate::wire::Request;
 
+pub(crate) use clusters::OWNER_TAG;
+
 /// What EKS knows in a region.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Eks {

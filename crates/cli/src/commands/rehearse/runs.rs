@@ -386,7 +386,6 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::arguments::Rehearsed;
 
     fn expected() -> Expected {
         Expected { there: BTreeMap::from([("vpc", 1)]) }
@@ -396,7 +395,6 @@ mod tests {
         let there = BTreeMap::from([("vpc", vpcs)]);
         let (calls, violations) = (Vec::new(), Vec::new());
         let performance = Performance {
-            command: Rehearsed::Up,
             done,
             passed: Duration::ZERO,
             cost_max_millidollars: None,
