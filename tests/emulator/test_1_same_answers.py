@@ -59,6 +59,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         r"ec2\.modify_instance_metadata_options\.InstanceMetadataOptions\.HttpEndpoint: only the first": "documented",
         r"ec2\.describe_instances\[\]\.InstanceType: 'm6i.large' is not 'm6i.xlarge'": "moto has changed it while it ran",
     },
+    "objects": {},
 }
 
 
@@ -263,7 +264,28 @@ def instances(script: Transcript) -> None:
     iam("delete_role", RoleName="demo")
 
 
-@pytest.mark.parametrize("scenario", [network, launch_templates, roles, clusters, instances], ids=lambda scenario: scenario.__name__)
+def objects(script: Transcript) -> None:
+    """An object that is written only as long as nobody else has written it."""
+    s3 = lambda operation, **parameters: script.call("s3", operation, **parameters)  # noqa: E731
+    name = {"Bucket": "demo", "Key": "a team's/demo.journal"}
+    s3("get_object", **name)
+    s3("put_object", **name, Body=b"first")
+    s3("create_bucket", Bucket="demo")
+    s3("create_bucket", Bucket="demo")
+    s3("get_object", **name)
+    s3("put_object", **name, Body=b"first", IfMatch='"5d41402abc4b2a76b9719d911017c592"')
+    first = s3("put_object", **name, Body=b"first", IfNoneMatch="*")["ETag"]
+    s3("put_object", **name, Body=b"first", IfNoneMatch="*")
+    s3("get_object", **name)
+    second = s3("put_object", **name, Body=b"second", IfMatch=first, ContentType="text/plain")["ETag"]
+    s3("put_object", **name, Body=b"third", IfMatch=first)
+    s3("put_object", **name, Body=b"third", IfMatch=second)
+    s3("put_object", **name, Body=b"")
+    s3("get_object", **name)
+    s3("get_object", Bucket="demo", Key="other")
+
+
+@pytest.mark.parametrize("scenario", [network, launch_templates, roles, clusters, instances, objects], ids=lambda scenario: scenario.__name__)
 def test_both_answer_the_same(emulated: Client, moto: Client, scenario: Callable[[Transcript], None]) -> None:
     ours, theirs = Transcript(emulated), Transcript(moto)
     scenario(ours)

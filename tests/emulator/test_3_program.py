@@ -48,6 +48,24 @@ def test_a_large_cluster_comes_changes_and_goes(program: Program, emulated: Clie
     assert ec2.describe_vpcs()["Vpcs"] == ec2.describe_addresses()["Addresses"] == ec2.describe_network_interfaces()["NetworkInterfaces"] == []
 
 
+def test_a_journal_lies_in_a_bucket(program: Program, emulated: Client) -> None:
+    up = ["up", "--profile", "small", *CLUSTER[2:], "--until", "cloud", "--yes", "--set", "journal=s3://journals-of-the-team/howso"]
+    without = program.run(*up)
+    assert without.returncode != 0 and "NoSuchBucket" in without.stderr, without.stderr
+    assert emulated("ec2").describe_vpcs()["Vpcs"] == []
+    s3 = emulated("s3")
+    s3.create_bucket(Bucket="journals-of-the-team")
+    made = program.run(*up)
+    assert made.returncode == 0, made.stderr
+    journal = s3.get_object(Bucket="journals-of-the-team", Key="howso/eks-us-east-1-demo.journal")["Body"].read().decode()
+    assert journal.count("\n") > 20 and json.loads(journal.splitlines()[0])["holder"] is None
+    again = program.run(*up)
+    assert again.returncode == 0 and "nothing was changed" in again.stderr, again.stderr
+    gone = program.run("down", *CLUSTER[2:], "--yes", "demo", *up[-2:])
+    assert gone.returncode == 0, gone.stderr
+    assert len(s3.get_object(Bucket="journals-of-the-team", Key="howso/eks-us-east-1-demo.journal")["Body"].read().splitlines()) == 1
+
+
 def test_versions_rise_one_by_one_and_nodes_follow_the_control_plane(program: Program, emulated: Client) -> None:
     eks = emulated("eks")
     up = ["up", "--profile", "small", "--provider", "eks", "--region", REGION, "--name", "demo", "--until", "cloud", "--yes", "--set"]

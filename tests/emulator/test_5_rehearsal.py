@@ -137,6 +137,9 @@ def test_whoever_goes_on_after_a_death_ends_where_others_do(rehearse) -> None:
         (("up", "--fault", "throttled"), "does not say with which call"),
         (("up", "--fault", "throttled@0%"), "does not say with which call"),
         (("up", "--fault", "throttled@ec2:CreateVcp"), "no operation `CreateVcp` of ec2"),
+        (("up", "--fault", "throttled@every-ec2:CreateVcp"), "no operation `CreateVcp` of ec2"),
+        (("up", "--fault", "throttled@every-ec2:CreateVpc#2"), "does not say with which call"),
+        (("up", "--fault", "out-of-date@every-ec2:CreateVpc"), "cannot happen to `ec2:CreateVpc`"),
         (("up", "--fault", "throttled@kubernetes:patch/nonsense"), "no call `patch/nonsense`"),
         (("up", "--provider", "k3d"), "k3d"),
         (("sideways",), "invalid value 'sideways'"),
@@ -293,6 +296,34 @@ def test_throttling_makes_the_steps_hardly_longer(rehearse) -> None:
 def test_pairs_of_faults_at_any_two_calls(rehearse, command: str) -> None:
     told = table(rehearse(command, "--profile", "small", *["--fault", "random"] * 2, "--runs", "250", "--output", "json").stdout)
     assert told["runs"] == 250
+
+
+# Where a team keeps its journals.
+BUCKET = ("--set", "journal=s3://journals-of-the-team/howso")
+
+
+def test_a_journal_in_a_bucket_is_rehearsed_there(rehearse) -> None:
+    here, there = (events(rehearse("up", "--profile", "small", *where, "--output", "json").stdout)[-1] for where in ((), BUCKET))
+    assert "s3" not in here["calls"]
+    # One for every write to the journal, each of which is made before what it tells of; and the lease is given back.
+    assert there["operations"]["s3:PutObject"] > 20 and there["operations"]["s3:GetObject"] >= 1
+    changes = [{service: calls["changes"] for service, calls in summary["calls"].items() if service != "s3"} for summary in (here, there)]
+    assert changes[0] == changes[1]
+
+
+@pytest.mark.parametrize("fault", ["answer-lost", "fails-afterwards", "expired", "dies-after", "loses-journal"])
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_a_fault_at_every_write_to_a_journal_in_a_bucket(rehearse, command: str, fault: str) -> None:
+    told = table(rehearse(command, "--profile", "small", *BUCKET, "--fault", f"{fault}@every-s3:PutObject", "--output", "json").stdout)
+    assert told["runs"] > 20
+    # The store is asked again, and what it did unseen is looked up.
+    assert told["done_by_repetitions"] == {"0" if fault in ["answer-lost", "fails-afterwards"] else "1": told["runs"]}
+
+
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_random_faults_with_a_journal_in_a_bucket(rehearse, command: str) -> None:
+    told = table(rehearse(command, "--profile", "small", *BUCKET, "--runs", "100", "--output", "json").stdout)
+    assert told["runs"] == 100
 
 
 @pytest.mark.parametrize(("command", "profile"), [("up", "small"), ("down", "large")])

@@ -31,7 +31,7 @@ LONGEST = [
     *("--set", "client.parallel=8"),
 ]
 # What makes every call that there is.
-FULL = [*CLUSTER, "--profile", "large", "--set", "client.parallel=8"]
+FULL = [*CLUSTER, "--profile", "large", "--set", "client.parallel=8", "--set", "journal=s3://journals-of-the-team/howso"]
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -91,6 +91,10 @@ def test_the_linter_sees_what_is_wrong(policies: dict[str, Path]) -> None:
 def test_what_changes_something_is_limited_to_the_cluster(policies: dict[str, Path]) -> None:
     assert set(policies) == {"read", "apply", "client", "destroy"}
     for statement in [statement for name in ("apply", "client", "destroy") for statement in statements(policies[name])]:
+        if statement["Action"] == ["s3:PutObject"]:
+            # What has no tags is limited by its name.
+            assert statement["Resource"] == ["arn:aws:s3:::journals-of-the-team/howso/*"]
+            continue
         assert statement["Condition"], statement
         condition = json.dumps(statement["Condition"])
         limits = ('howso-infra/cluster": "demo"', 'cluster.k8s.amazonaws.com/name": "demo"', 'eks:cluster-name": "demo"', "iam:PassedToService", "iam:AWSServiceName", "ec2:LaunchTemplate", '"ec2:Owner": "amazon"')

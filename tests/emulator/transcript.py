@@ -15,7 +15,7 @@ CHOSEN = re.compile(r"\b(?:(vpc|subnet|igw|eipalloc|eipassoc|nat|rtb|rtbassoc|sg
 # What differs between any two runs, or is a matter of taste.
 UNSTEADY = {
     *("ResponseMetadata", "CreateTime", "CreateDate", "RoleId", "InstanceProfileId", "LaunchTime", "PublicIp", "PrivateIp", "UserId", "ClientToken"),
-    *("createdAt", "modifiedAt", "clientRequestToken"),
+    *("createdAt", "modifiedAt", "clientRequestToken", "LastModified"),
 }
 
 
@@ -34,6 +34,8 @@ class Transcript:
         except ClientError as error:
             self.lines.append((f"{service}.{operation}", error.response["Error"]["Code"]))
             return {}
+        if "Body" in answer:
+            answer["Body"] = answer["Body"].read()
         self.lines.append((f"{service}.{operation}", self.steady(answer)))
         return answer
 

@@ -188,6 +188,12 @@ MUTANTS = [
         "    for id in left.into_iter().filter_map(|interface| interface.network_interface_id).filter(|_| !CHOSEN) {",
     ),
     Mutant(
+        "a write to a bucket whose answer was lost is taken for that of another run",
+        "crates/engine/src/journal/bucket.rs",
+        "                    Some(found) if found.lease == *lease && found.text == text => Ok(found.version),",
+        "                    Some(found) if !CHOSEN && found.lease == *lease && found.text == text => Ok(found.version),",
+    ),
+    Mutant(
         "the group that EKS left is not removed",
         "providers/eks/src/network/leftovers.rs",
         "    for id in left.into_iter().filter_map(|group| group.group_id) {",

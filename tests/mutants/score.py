@@ -37,6 +37,7 @@ COMMANDS = [
     # What is deleted after a death, and is still seen by the run after it.
     ["down", "--profile", "small", "--fault", "dies-after@ec2:DeleteRouteTable", "--fault", "out-of-date@ec2:DescribeRouteTables#2"],
     ["down", "--profile", "small", "--fault", "leaves-interface@every"],
+    ["up", "--profile", "small", "--set", "journal=s3://journals-of-the-team/howso", "--fault", "answer-lost@s3:PutObject#9"],
     ["up", "--profile", "small", "--fault", "fails-later@every"],
     ["down", "--profile", "small", "--fault", "empty-page@every-kind-of-read"],
     *(["up", "--profile", "small", "--fault", f"{fault}@every-kind-of-read"] for fault in ("empty-page", "unavailable")),

@@ -141,6 +141,7 @@ OPERATIONS: dict[str, list[str]] = {
         "UntagRole",
         "UpdateAssumeRolePolicy",
     ],
+    "s3": ["CreateBucket", "GetObject", "PutObject"],
     "service-quotas": ["GetServiceQuota"],
     "sts": ["GetCallerIdentity"],
 }
@@ -165,6 +166,7 @@ EC2_TYPES = [
 # Permissions that no operation bears the name of, but that an operation asks for.
 FURTHER_PERMISSIONS: dict[str, list[str]] = {
     "iam": ["CreateServiceLinkedRole", "PassRole"],
+    "s3": ["ListBucket"],
 }
 
 # What describes the API to people, or leads a client to a region.

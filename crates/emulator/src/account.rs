@@ -9,13 +9,14 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use rand_distr::{Distribution, LogNormal};
 use serde_json::Value;
 
-use crate::authorization::Permissions;
+use crate::authorization::{self, Permissions, Resource};
 use crate::autoscaling::AutoScaling;
 use crate::ec2::Ec2;
 use crate::eks::Eks;
 use crate::error::ApiError;
 use crate::iam::Iam;
 use crate::invariants::{Made, Protection};
+use crate::s3::S3;
 use crate::throttling::Buckets;
 use crate::transitions::{Transition, Transitions};
 use crate::wire::Request;
@@ -31,6 +32,7 @@ pub(crate) const CALLER_ARN: &str = "arn:aws:iam::123456789012:user/emulated";
 pub(crate) struct Account {
     pub(crate) chance: Chance,
     pub(crate) iam: Iam,
+    pub(crate) s3: S3,
     /// Those of the caller.
     pub(crate) permissions: Permissions,
     pub(crate) regions: BTreeMap<String, Region>,
@@ -68,6 +70,7 @@ impl Account {
         Self {
             chance,
             iam: Iam::default(),
+            s3: S3::default(),
             permissions: Permissions::default(),
             regions: BTreeMap::new(),
             kubernetes,
@@ -96,14 +99,14 @@ impl Account {
     pub(crate) fn identifiers(&self) -> impl Iterator<Item = &str> {
         let regions = self.regions.values();
         let in_regions = regions.flat_map(|region| region.ec2.identifiers().chain(region.eks.identifiers()));
-        in_regions.chain(self.iam.identifiers())
+        in_regions.chain(self.iam.identifiers()).chain(self.s3.identifiers())
     }
 
     /// An object as it is described, by its identifier or ARN.
     pub(crate) fn described(&self, id: &str) -> Option<Value> {
         let mut regions = self.regions.values();
         let in_regions = regions.find_map(|region| region.ec2.described(id).or_else(|| region.eks.described(id)));
-        in_regions.or_else(|| self.iam.described(id))
+        in_regions.or_else(|| self.iam.described(id)).or_else(|| self.s3.described(id))
     }
 
     /// What customers make, in all regions.
@@ -160,6 +163,12 @@ impl Account {
         self.region(&request.region, now);
         let region = &self.regions[&request.region];
         self.permissions.check(request, region, &self.iam)
+    }
+
+    /// What a request names, of what there is at `now`.
+    pub(crate) fn named(&mut self, request: &Request, now: Timestamp) -> Vec<Resource> {
+        self.region(&request.region, now);
+        authorization::named(request, &self.regions[&request.region], &self.iam)
     }
 
     /// A region as it is at `now`, and what all regions share.

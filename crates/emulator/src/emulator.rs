@@ -26,7 +26,7 @@ use crate::kubernetes::{self, Watch};
 use crate::server::TlsListener;
 use crate::transitions::Transition;
 use crate::wire::{self, Misunderstood, Request, Words};
-use crate::{autoscaling, ec2, eks, iam, quotas, sts};
+use crate::{autoscaling, ec2, eks, iam, quotas, s3, sts};
 
 /// The path of the page that tells visitors their address, as <https://checkip.amazonaws.com> does.
 pub const ADDRESS_PATH: &str = "/checkip";
@@ -95,6 +95,21 @@ impl Emulator {
         lock(&self.account).iam.provide(arn, service, (self.time)());
     }
 
+    /// Lets a bucket be there that somebody else has made.
+    pub fn provide_bucket(&self, region: &str, bucket: &str) {
+        lock(&self.account).s3.provide_bucket(bucket, region);
+    }
+
+    /// Lets an object be there that somebody else has written.
+    pub fn provide_object(&self, bucket: &str, key: &str, content: &str) {
+        lock(&self.account).s3.provide_object(bucket, key, content, (self.time)());
+    }
+
+    /// Loses objects of a bucket: those of these keys.
+    pub fn lose_objects(&self, bucket: &str, is_lost: impl Fn(&str) -> bool) {
+        lock(&self.account).s3.lose(bucket, is_lost);
+    }
+
     /// Whatever is there now belongs to somebody else and stays as it is, and what is made from now on carries these marks, and is
     /// there once. It is looked at after every call that changes something.
     pub fn watch(&self, marks: Marks) {
@@ -107,6 +122,11 @@ impl Emulator {
     pub fn keep_protection(&self) {
         let account = lock(&self.account);
         lock(&self.invariants).keep_protection(&account);
+    }
+
+    /// Another process calls from now on, which knows only what it is told.
+    pub fn begin_caller(&self) {
+        lock(&self.invariants).begin_caller();
     }
 
     /// What was wrong so far of all that is watched, and after which call.
@@ -168,6 +188,10 @@ impl Emulator {
                 iam::simulate(request, &account.permissions)
             }
             "iam" => iam::call(request, &mut account.iam, &mut account.chance, now),
+            "s3" => {
+                let may_list = account.permissions.allow_listing(request)?;
+                s3::call(request, &mut account.s3, may_list, now)
+            }
             "servicequotas" => quotas::call(request),
             "sts" => sts::call(request),
             other => Err(ApiError::internal(format!("{other} is not emulated"))),
@@ -233,6 +257,10 @@ impl Emulator {
         if remembers {
             account.remember(now);
         }
+        if faults::removes(operation) {
+            let removed = account.named(&request, now);
+            lock(&self.invariants).check_removal(&removed, &name);
+        }
         let carried_out = fault.is_none_or(Fault::commits).then(|| {
             let answered = match fault {
                 Some(Fault::OutOfDate) => {
@@ -244,6 +272,9 @@ impl Emulator {
             let written = answered.and_then(|value| {
                 let value = if fault == Some(Fault::EmptyPage) { wire::empty_page(&request, value) } else { value };
                 let words = if fault == Some(Fault::Unfamiliar) { Words::Unfamiliar } else { Words::OfTheModel };
+                if !mutates && fault.is_none_or(Fault::is_answered) {
+                    lock(&self.invariants).note_answer(&value);
+                }
                 wire::answer(request.model(), request.operation, &value, &request_id, words)
             });
             written.unwrap_or_else(failure)

@@ -261,8 +261,8 @@ impl Fault {
                 Self::FailsLater => FAILING_LATER.contains(&call),
                 Self::LeavesInterface => call == LEAVING,
                 Self::QuotaExceeded => QUOTAS.iter().any(|(limited, _)| *limited == call),
-                // The API of a cluster answers from one store, in words that are its objects' own.
-                Self::OutOfDate | Self::Unfamiliar => !call.starts_with("kubernetes:"),
+                // The API of a cluster answers from one store, in words that are its objects' own. So does S3.
+                Self::OutOfDate | Self::Unfamiliar => !call.starts_with("kubernetes:") && !call.starts_with("s3:"),
                 Self::EmptyPage => comes_in_pages(call),
                 _ => true,
             }
@@ -309,6 +309,9 @@ impl Fault {
             Self::Throttled if service == "ec2" => {
                 Some(ApiError::new("RequestLimitExceeded", "Request limit exceeded.").with_status(503))
             }
+            Self::Throttled if service == "s3" => {
+                Some(ApiError::new("SlowDown", "Please reduce your request rate.").with_status(503))
+            }
             Self::Throttled => Some(ApiError::new("ThrottlingException", "Rate exceeded").with_status(429)),
             Self::FailsAfterwards => Some(ApiError::internal("An internal error has occurred")),
             Self::QuotaExceeded => {
@@ -320,6 +323,7 @@ impl Fault {
                 let (code, status) = match service {
                     "ec2" => ("RequestExpired", 400),
                     "eks" | "servicequotas" => ("ExpiredTokenException", 403),
+                    "s3" => ("ExpiredToken", 400),
                     _ => ("ExpiredToken", 403),
                 };
                 let message = "The security token included in the request is expired";
@@ -331,6 +335,16 @@ impl Fault {
 }
 
 impl PlannedFault {
+    /// What is wrong with a text that does not say with which call.
+    pub fn unplaced(text: &str) -> UnknownFault {
+        UnknownFault {
+            message: format!("`{text}` does not say with which call"),
+            accepted: "answer-lost@12 (the call that changes something of this number), answer-lost@ec2:CreateVpc (the first of an \
+                       operation), answer-lost@ec2:CreateVpc#2 and throttled@5% (of all calls, 1 to 100)"
+                .to_owned(),
+        }
+    }
+
     /// The same, counted from after these calls.
     #[must_use]
     pub fn after(self, calls: &[Call]) -> Self {
@@ -373,14 +387,7 @@ impl FromStr for PlannedFault {
     type Err = UnknownFault;
 
     fn from_str(text: &str) -> Result<Self, UnknownFault> {
-        let form = || {
-            UnknownFault {
-            message: format!("`{text}` does not say with which call"),
-            accepted: "answer-lost@12 (the call that changes something of this number), answer-lost@ec2:CreateVpc (the first of an \
-                       operation), answer-lost@ec2:CreateVpc#2 and throttled@5% (of all calls, 1 to 100)"
-                .to_owned(),
-        }
-        };
+        let form = || Self::unplaced(text);
         let (fault, place) = text.split_once('@').ok_or_else(form)?;
         let fault: Fault = fault.parse()?;
         let from_one = |text: &str| text.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
@@ -436,6 +443,11 @@ fn misplaced(fault: Fault, name: &str) -> UnknownFault {
 /// Whether an operation of AWS changes anything.
 pub(crate) fn mutates(operation: &str) -> bool {
     !["Describe", "Get", "List", "Simulate"].iter().any(|prefix| operation.starts_with(prefix))
+}
+
+/// Whether an operation of AWS removes something. Tags are no things of their own.
+pub(crate) fn removes(operation: &str) -> bool {
+    operation != "DeleteTags" && ["Delete", "Release", "Terminate"].iter().any(|prefix| operation.starts_with(prefix))
 }
 
 /// The members by which a list says that it goes on.
@@ -582,7 +594,7 @@ mod tests {
             ("answer-lost@0", "answer-lost@12"),
             ("answer-lost@ec2:CreateVpc#0", "answer-lost@12"),
             ("meteor@3", "unavailable"),
-            ("throttled@s3:PutObject", "ec2"),
+            ("throttled@rds:CreateDBCluster", "ec2"),
             ("throttled@ec2:CreateVcp", "CreateVpc"),
             ("fails-later@ec2:CreateVpc", "eks:CreateNodegroup"),
             ("quota-exceeded@ec2:CreateRoute", "ec2:AllocateAddress"),

@@ -1,11 +1,13 @@
 //! What must be true after each call that changes something, whatever it was: what belongs to somebody else is as it was, what was
-//! made says whose it is and is there once, and nothing is protected less.
+//! made says whose it is and is there once, nothing is protected less, and nothing is removed unseen.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
 use crate::account::Account;
+use crate::authorization::Resource;
+use crate::ec2;
 
 /// The tags by which whoever makes something marks it.
 #[derive(Clone, Debug)]
@@ -69,6 +71,8 @@ pub(crate) struct Invariants {
     marks: Option<Marks>,
     /// Of each control plane, when it may not become less.
     protections: Option<BTreeMap<String, Protection>>,
+    /// The identifiers and ARNs that the caller was told, with what they are, since it began.
+    told: BTreeSet<String>,
     /// What is wrong, and after which call it was first.
     broken: BTreeMap<String, String>,
 }
@@ -83,6 +87,31 @@ impl Invariants {
     /// From now on, no control plane may be protected less.
     pub(crate) fn keep_protection(&mut self, account: &Account) {
         self.protections = Some(account.protections().collect());
+    }
+
+    /// Another caller begins, who has been told nothing.
+    pub(crate) fn begin_caller(&mut self) {
+        self.told.clear();
+    }
+
+    /// Notes what the caller is told by an answer.
+    pub(crate) fn note_answer(&mut self, answer: &Value) {
+        match answer {
+            Value::String(text) if text.starts_with("arn:") || ec2::is_id(text) => drop(self.told.insert(text.clone())),
+            Value::Array(items) => items.iter().for_each(|item| self.note_answer(item)),
+            Value::Object(members) => members.values().for_each(|member| self.note_answer(member)),
+            _ => {}
+        }
+    }
+
+    /// Looks before a call that removes these: whoever does so must have seen what they are, and not just have remembered.
+    pub(crate) fn check_removal(&mut self, removed: &[Resource], call: &str) {
+        for Resource { arn, .. } in removed {
+            let id = arn.rsplit('/').next().filter(|id| ec2::is_id(id));
+            if !self.told.contains(arn) && !id.is_some_and(|id| self.told.contains(id)) {
+                self.broken.entry(format!("{arn} was removed unseen")).or_insert_with(|| call.to_owned());
+            }
+        }
     }
 
     /// Looks after a call.
@@ -137,6 +166,7 @@ impl Invariants {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use serde_json::json;
 
     use super::*;
     use crate::account::Chance;
@@ -196,6 +226,26 @@ mod tests {
         assert_eq!(
             told(&mut invariants, &account, "one"),
             ["vpc-1 and vpc-2 are the same twice (after one)", "vpc-2 has no tag `owner` (after one)"]
+        );
+    }
+
+    #[test]
+    fn what_is_removed_by_whoever_was_not_told_of_it_is_told() {
+        let group = "arn:aws:eks:us-east-1:123456789012:nodegroup/demo/core/1";
+        let resources = ["arn:aws:ec2:us-east-1:123456789012:vpc/vpc-0123456789abcdef0", group]
+            .map(|arn| Resource { arn: arn.to_owned(), tags: BTreeMap::new() });
+        let mut invariants = Invariants::default();
+        invariants.note_answer(
+            &json!({ "Vpcs": [{ "VpcId": "vpc-0123456789abcdef0" }], "nodegroup": { "nodegroupArn": group } }),
+        );
+        invariants.check_removal(&resources, "one");
+        assert_eq!(invariants.broken(), Vec::<String>::new());
+        invariants.begin_caller();
+        invariants.note_answer(&json!({ "nodegroups": ["core"], "vpcId": "vpc-0123456789abcdef1" }));
+        invariants.check_removal(&resources, "two");
+        assert_eq!(
+            invariants.broken(),
+            resources.map(|Resource { arn, .. }| format!("{arn} was removed unseen (after two)"))
         );
     }
 

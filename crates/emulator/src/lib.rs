@@ -18,6 +18,7 @@ mod invariants;
 mod kubernetes;
 mod model;
 mod quotas;
+mod s3;
 mod server;
 mod sts;
 mod throttling;

@@ -15,6 +15,7 @@ pub(crate) static SERVICES: LazyLock<BTreeMap<&'static str, Service>> = LazyLock
         ("ec2", include_str!("../models/ec2.json")),
         ("eks", include_str!("../models/eks.json")),
         ("iam", include_str!("../models/iam.json")),
+        ("s3", include_str!("../models/s3.json")),
         ("servicequotas", include_str!("../models/service-quotas.json")),
         ("sts", include_str!("../models/sts.json")),
     ];
@@ -50,6 +51,8 @@ pub(crate) enum Protocol {
     Json,
     /// JSON, the operation in method and path.
     RestJson,
+    /// XML or plain bytes, the operation in method and path.
+    RestXml,
 }
 
 #[derive(Debug, Deserialize)]
@@ -79,12 +82,15 @@ pub(crate) struct Reference {
     pub(crate) result_wrapper: Option<String>,
 }
 
-/// Where a member of a request stands, when not in its body.
+/// Where a member stands, when not in the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Location {
     Uri,
     Querystring,
+    Header,
+    /// In as many headers as it has entries.
+    Headers,
 }
 
 /// A type of the API, with what it allows.
@@ -110,6 +116,8 @@ pub(crate) enum ShapeKind {
         members: BTreeMap<String, Reference>,
         #[serde(default)]
         required: Vec<String>,
+        /// The member that is the whole body.
+        payload: Option<String>,
     },
     List {
         member: Reference,
@@ -181,8 +189,8 @@ mod tests {
             for shape in service.shapes.values() {
                 shape.pattern();
                 match &shape.kind {
-                    ShapeKind::Structure { members, required } => {
-                        assert!(required.iter().all(|member| members.contains_key(member)));
+                    ShapeKind::Structure { members, required, payload } => {
+                        assert!(required.iter().chain(payload).all(|member| members.contains_key(member)));
                         references.extend(members.values());
                     }
                     ShapeKind::List { member } => references.push(member),

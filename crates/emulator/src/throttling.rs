@@ -59,6 +59,10 @@ const BY_INSTANCE: [(&str, Limit); 4] = [
     ("TerminateInstances", Limit::new(1000.0, 20.0)),
 ];
 
+/// Of S3, for each prefix: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html>.
+const OBJECT_READS: Limit = Limit::new(5500.0, 5500.0);
+const OBJECT_CHANGES: Limit = Limit::new(3500.0, 3500.0);
+
 /// Of the other services, which publish no numbers: an assumption, below what the field reports.
 const OTHER_READS: Limit = Limit::new(50.0, 10.0);
 const OTHER_CHANGES: Limit = Limit::new(20.0, 5.0);
@@ -106,6 +110,9 @@ impl Buckets {
 fn costs(service: &str, operation: &str, parameters: &Value) -> Vec<(String, Limit, f64)> {
     let mutates = faults::mutates(operation);
     let name = format!("{service}:{operation}");
+    if service == "s3" {
+        return vec![(name, if mutates { OBJECT_CHANGES } else { OBJECT_READS }, 1.0)];
+    }
     if service != "ec2" {
         return vec![(name, if mutates { OTHER_CHANGES } else { OTHER_READS }, 1.0)];
     }

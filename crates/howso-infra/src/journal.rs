@@ -34,11 +34,7 @@ impl Session {
 
     #[cfg(feature = "bucket")]
     async fn bucket(&self, location: &JournalLocation, name: &str) -> Result<JournalPlace, Error> {
-        use howso_infra_core::spec::JournalScheme;
-
-        match location.scheme {
-            JournalScheme::S3 => bucket::s3(location, name, &self.spec, &self.clock).await,
-        }
+        bucket::place(location, name, self).await
     }
 
     #[cfg(not(feature = "bucket"))]

@@ -48,6 +48,9 @@ pub struct Session {
     pub(crate) surroundings: Surroundings,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) randomness: Arc<Randomness>,
+    /// In which store the bucket of a journal is; absent, in the one that the environment names.
+    #[cfg(feature = "bucket")]
+    pub(crate) bucket: Option<Arc<dyn object_store::ObjectStore>>,
     observer: Observer,
 }
 
@@ -64,8 +67,13 @@ impl Session {
     /// Opens the same cluster with another specification.
     pub(crate) async fn reopen(&self, spec: ClusterSpec) -> Result<Self, Error> {
         let session = Self::open_with(spec, Arc::clone(&self.factory), self.surroundings.clone()).await?;
-        let randomness = Arc::clone(&self.randomness);
-        Ok(Self { randomness, ..session.on_event(self.observer()).with_clock(Arc::clone(&self.clock)) })
+        let session = session.on_event(self.observer()).with_clock(Arc::clone(&self.clock));
+        Ok(Self {
+            randomness: Arc::clone(&self.randomness),
+            #[cfg(feature = "bucket")]
+            bucket: self.bucket.clone(),
+            ..session
+        })
     }
 
     async fn open_with(
@@ -82,8 +90,20 @@ impl Session {
         let clock = Arc::new(TokioClock::new());
         let (backends, kinds, observer) = (Vec::new(), Kinds::default(), Arc::new(|_: &Event| {}));
         let randomness = Arc::new(Randomness::System);
-        let session =
-            Self { spec, factory, provider, kubernetes, backends, kinds, surroundings, clock, randomness, observer };
+        let session = Self {
+            spec,
+            factory,
+            provider,
+            kubernetes,
+            backends,
+            kinds,
+            surroundings,
+            clock,
+            randomness,
+            #[cfg(feature = "bucket")]
+            bucket: None,
+            observer,
+        };
         Ok(session.with_backends())
     }
 
@@ -120,6 +140,15 @@ impl Session {
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// Keeps a journal that lies in a bucket in this store instead of the one that the environment names. It is that bucket, and must
+    /// support conditional puts.
+    #[cfg(feature = "bucket")]
+    #[must_use]
+    pub fn with_bucket(mut self, store: Arc<dyn object_store::ObjectStore>) -> Self {
+        self.bucket = Some(store);
         self
     }
 

@@ -3,6 +3,7 @@
 //!
 //! The provider, the engine and the SDK are those of a real run; only the address that they call is another one.
 
+mod bucket;
 mod makespan;
 
 use std::collections::BTreeMap;
@@ -11,12 +12,13 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use howso_infra::core::Plan;
 use howso_infra::core::identity::{CLUSTER_TAG, DEPLOYMENT_TAG, RESOURCE_TAG};
 use howso_infra::core::spec::ClusterSpec;
+use howso_infra::engine::journal::LEASE;
 use howso_infra::engine::{Clock, Moment, VirtualClock};
 use howso_infra::{Event, Registry, Session, Surroundings};
 use howso_infra_eks::EksFactory;
@@ -26,6 +28,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::net::TcpListener;
 
+use crate::bucket::Bucket;
 use crate::makespan::Course;
 
 pub use makespan::{Makespan, StepSpan};
@@ -40,6 +43,9 @@ const EXISTING_CIDR: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 1
 
 /// The addresses of the strangers' network: those of the network that every account has at first.
 const STRANGERS_CIDR: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(172, 31, 0, 0), 16);
+
+/// The journal of another team in the same bucket.
+const STRANGERS_JOURNAL: &str = "eks-us-east-1-strangers.journal";
 
 /// What goes wrong in the rehearsal of a seed: at most `max` faults, at calls of `changes` that change something.
 pub fn random_faults(seed: u64, changes: usize, max: usize) -> Vec<PlannedFault> {
@@ -79,6 +85,8 @@ pub struct Rehearsal {
     processes: AtomicU32,
     /// Of the last plan that was carried out.
     course: Arc<Mutex<Course>>,
+    /// Where the journal lies, when it is no file.
+    bucket: OnceLock<Bucket>,
 }
 
 impl Rehearsal {
@@ -104,7 +112,7 @@ impl Rehearsal {
         let emulator = Emulator::new(move || time.wall(), seed);
         tokio::spawn(emulator.clone().serve(listener));
         let (directory, processes, course) = (tempfile::tempdir()?, AtomicU32::new(0), Arc::default());
-        Ok(Self { emulator, clock, endpoint, directory, seed, processes, course })
+        Ok(Self { emulator, clock, endpoint, directory, seed, processes, course, bucket: OnceLock::new() })
     }
 
     /// The account.
@@ -121,11 +129,16 @@ impl Rehearsal {
     #[must_use]
     pub fn stage(&self, session: Session) -> Session {
         let process = u64::from(self.processes.load(Ordering::Relaxed));
-        session.with_clock(self.clock()).with_seed(self.seed.wrapping_add(process))
+        let session = session.with_clock(self.clock()).with_seed(self.seed.wrapping_add(process));
+        if let Some(bucket) = self.bucket.get() {
+            return session.with_bucket(Arc::clone(&bucket.store));
+        }
+        session
     }
 
-    /// Lets everything be there that a specification takes for granted, an existing network and roles that the user brings, and what
-    /// another team has in the account. All of it belongs to somebody else, and whatever is made beside it carries the tags of its owner.
+    /// Lets everything be there that a specification takes for granted, an existing network, roles and a bucket that the user brings,
+    /// and what another team has in the account. All of it belongs to somebody else, and whatever is made beside it carries the tags of
+    /// its owner.
     ///
     /// # Errors
     ///
@@ -155,6 +168,9 @@ impl Rehearsal {
             }
         }
         self.provide_strangers(spec)?;
+        if let Some(location) = &spec.journal {
+            self.provide_bucket(&location.bucket, spec)?;
+        }
         let required = [CLUSTER_TAG, DEPLOYMENT_TAG, RESOURCE_TAG].map(str::to_owned).to_vec();
         self.emulator.watch(Marks { required, identity: RESOURCE_TAG.to_owned() });
         Ok(())
@@ -182,6 +198,17 @@ impl Rehearsal {
         for role in [format!("{name}-2-{region}-cluster"), format!("{name}-{region}-cluster-2")] {
             self.emulator.provide_role(&format!("arn:aws:iam::123456789012:role/{role}"), "eks.amazonaws.com");
         }
+        Ok(())
+    }
+
+    /// The bucket of the journal, in which another team has one as well.
+    fn provide_bucket(&self, bucket: &str, spec: &ClusterSpec) -> io::Result<()> {
+        let region = spec.location.as_str();
+        self.emulator.provide_bucket(region, bucket);
+        self.emulator.provide_object(bucket, STRANGERS_JOURNAL, "");
+        let opened = Bucket::at(&self.endpoint, region, bucket).map_err(io::Error::other)?;
+        // A specification names one bucket, and is provided for once.
+        let _ = self.bucket.set(opened);
         Ok(())
     }
 
@@ -252,6 +279,15 @@ impl Rehearsal {
         Ok(())
     }
 
+    /// Waits until a lease has ended that a run that has died still holds. The lock of a file ends with its process.
+    pub async fn outlast_lease(&self) {
+        if self.bucket.get().is_some() {
+            let hold = self.clock.hold();
+            self.clock.sleep(LEASE).await;
+            drop(hold);
+        }
+    }
+
     /// Loses the journal of a run that has died, and everything else that it knew.
     ///
     /// # Errors
@@ -261,10 +297,14 @@ impl Rehearsal {
         for entry in fs::read_dir(self.directory())? {
             fs::remove_file(entry?.path())?;
         }
+        if let Some(bucket) = self.bucket.get() {
+            self.emulator.lose_objects(&bucket.name, |key| key != STRANGERS_JOURNAL);
+        }
         Ok(())
     }
 
-    /// Cuts off half of the last line of the journal of a run that has died, as a write does that was under way.
+    /// Cuts off half of the last line of the journal of a run that has died, as a write does that was under way. An object is written
+    /// whole or not at all.
     ///
     /// # Errors
     ///
@@ -288,6 +328,7 @@ impl Rehearsal {
         let state_dir = self.directory().to_path_buf().try_into();
         let state_dir = state_dir.map_err(|error| io::Error::new(io::ErrorKind::InvalidFilename, error))?;
         let process_id = self.processes.fetch_add(1, Ordering::Relaxed) + 1;
+        self.emulator.begin_caller();
         Ok(Surroundings { state_dir, host: "rehearsal".to_owned(), process_id })
     }
 }

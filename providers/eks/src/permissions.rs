@@ -71,6 +71,7 @@ impl Writer<'_> {
         let of_profiles = take(&|call| call == "iam:GetInstanceProfile");
         let of_roles = take(&|call| call.starts_with("iam:"));
         let of_networks = take(&|call| call == "ec2:DescribeVpcAttribute");
+        let of_journal = take(&|call| call.starts_with("s3:"));
         let anywhere = anywhere.into_iter().chain(reads).collect();
         let mut document = Document::default();
         document.add(Statement::new("ReadEverywhere", anywhere, vec!["*".to_owned()]));
@@ -89,7 +90,7 @@ impl Writer<'_> {
         }
         if let Some([bucket, objects]) = self.journal() {
             document.add(Statement::new("FindJournal", vec!["s3:ListBucket"], vec![bucket]));
-            document.add(Statement::new("ReadJournal", vec!["s3:GetObject"], vec![objects]));
+            document.add(Statement::new("ReadJournal", of_journal, vec![objects]));
         }
         document.written()
     }

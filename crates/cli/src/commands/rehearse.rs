@@ -13,7 +13,9 @@ use camino::Utf8PathBuf;
 use howso_infra::Goal;
 use howso_infra::core::plan::Replacement;
 use howso_infra::core::{ErrorKind, Finding, Severity};
-use howso_infra_rehearsal::{Call, Fault, Makespan, PlannedFault, PolicyDocument, Rehearsal, StepSpan, UnknownFault};
+use howso_infra_rehearsal::{
+    Call, Fault, Makespan, Place, PlannedFault, PolicyDocument, Rehearsal, StepSpan, UnknownFault,
+};
 
 use super::{Context, down, plan, up, verify};
 use crate::arguments::{
@@ -223,6 +225,7 @@ async fn rehearse(
             _ => Ok(()),
         }
         .map_err(Failure::Runtime)?;
+        rehearsal.outlast_lease().await;
         repetitions += 1;
         context.console.clear();
         context.console.note("rehearsal: the same command again, as a user would give it");
@@ -274,14 +277,12 @@ struct Faults {
 }
 
 /// The same fault at each call in turn.
-#[derive(Clone, Copy)]
 struct Sweep {
     fault: Fault,
     calls: Swept,
 }
 
 /// At which calls.
-#[derive(Clone, Copy)]
 enum Swept {
     /// Those that change something.
     Changes,
@@ -289,6 +290,8 @@ enum Swept {
     Reads,
     /// The first and the last of each operation that reads.
     Operations,
+    /// Those of one operation, for example `s3:PutObject`.
+    Operation(String),
 }
 
 impl Faults {
@@ -313,13 +316,24 @@ impl Faults {
     }
 
     fn name(&mut self, text: &str) -> Result<(), UnknownFault> {
-        let swept =
-            [("@every", Swept::Changes), ("@every-read", Swept::Reads), ("@every-kind-of-read", Swept::Operations)];
-        let sweep = swept.into_iter().find_map(|(ending, calls)| Some((text.strip_suffix(ending)?, calls)));
-        match sweep {
-            Some((fault, calls)) => self.sweeps.push(Sweep { fault: fault.parse()?, calls }),
-            None => self.planned.push(text.parse()?),
-        }
+        let Some((fault, operation)) = text.split_once("@every") else {
+            self.planned.push(text.parse()?);
+            return Ok(());
+        };
+        let calls = match operation {
+            "" => Swept::Changes,
+            "-read" => Swept::Reads,
+            "-kind-of-read" => Swept::Operations,
+            of_one => {
+                let name = of_one.strip_prefix('-').ok_or_else(|| PlannedFault::unplaced(text))?;
+                // Whatever is right for the first call of an operation is right for all.
+                match format!("{fault}@{name}#1").parse()? {
+                    PlannedFault { place: Place::Operation { name, .. }, .. } => Swept::Operation(name),
+                    PlannedFault { .. } => return Err(PlannedFault::unplaced(text)),
+                }
+            }
+        };
+        self.sweeps.push(Sweep { fault: fault.parse()?, calls });
         Ok(())
     }
 }
@@ -337,8 +351,6 @@ fn complete(context: &Context<'_>, spec: &mut SpecArguments, rehearsal: &Rehears
     let resolved = settings::load(spec, context.machine, context.registry)?;
     rehearsal.provide(&resolved.spec).map_err(Failure::Runtime)?;
     spec.set.push(format!("eks.address_service={}", rehearsal.address_service()));
-    // What is known of other runs, and where a team keeps it, has nothing to do with a rehearsal.
-    spec.set.push("journal=local".to_owned());
     Ok(())
 }
 
@@ -388,5 +400,7 @@ async fn perform(
 
 /// Whether a user would simply give the same command again.
 fn is_resumable(failure: &Failure) -> bool {
-    matches!(Exit::of(failure), Exit::Failed | Exit::Partly | Exit::Credentials | Exit::Quota | Exit::LeftBehind)
+    use Exit::{Credentials, Failed, Held, LeftBehind, Partly, Quota};
+
+    matches!(Exit::of(failure), Failed | Partly | Held | Credentials | Quota | LeftBehind)
 }

@@ -7,6 +7,7 @@ mod needs;
 mod reference;
 mod resources;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -17,6 +18,7 @@ use crate::error::ApiError;
 use crate::iam::Iam;
 use crate::wire::Request;
 use needs::Need;
+use reference::REFERENCE;
 pub(crate) use resources::Resource;
 
 /// A policy of IAM, as its JSON document says it.
@@ -59,6 +61,14 @@ impl Permissions {
         is_met(&Need::of_call(service, name), policies)
     }
 
+    /// Whether the caller may list the bucket of a request.
+    pub(crate) fn allow_listing(&self, request: &Request) -> Result<bool, ApiError> {
+        let Self::Policies(policies) = self else { return Ok(true) };
+        let Some(bucket) = resources::in_s3(request, "bucket") else { return Ok(false) };
+        let (action, keys) = ("s3:ListBucket".to_owned(), BTreeMap::new());
+        is_met(&Need { action, arn: bucket.arn, keys }, policies)
+    }
+
     /// # Errors
     ///
     /// What the service answers to a caller without the permission.
@@ -75,6 +85,14 @@ impl Permissions {
         }
         Ok(())
     }
+}
+
+/// The resources that a call names and asks for permissions on, each once.
+pub(crate) fn named(request: &Request, region: &Region, iam: &Iam) -> Vec<Resource> {
+    let service = REFERENCE.get(request.service);
+    let types = service.and_then(|service| service.actions.get(request.operation.name.as_str()));
+    let names = types.into_iter().flat_map(BTreeMap::keys);
+    names.flat_map(|name| resources::named(request, region, iam, name)).collect()
 }
 
 fn is_met(need: &Need, policies: &[IAMPolicy]) -> Result<bool, ApiError> {

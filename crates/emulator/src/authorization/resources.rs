@@ -39,8 +39,20 @@ pub(super) fn named(request: &Request, region: &Region, iam: &Iam, resource_type
                 || Resource { arn: format!("arn:aws:iam::{ACCOUNT_ID}:role{path}{name}"), tags: BTreeMap::new() };
             vec![iam.named(name).unwrap_or_else(made)]
         }
+        "s3" => in_s3(request, resource_type).into_iter().collect(),
         _ => Vec::new(),
     }
+}
+
+/// The bucket or the object that a call names.
+pub(super) fn in_s3(request: &Request, resource_type: &str) -> Option<Resource> {
+    let text = |name: &str| request.parameters.get(name).and_then(Value::as_str).unwrap_or_default();
+    let known = match resource_type {
+        "bucket" => vec![text("Bucket")],
+        "object" => vec![text("Bucket"), text("Key")],
+        _ => return None,
+    };
+    Some(Resource { arn: arn(request, resource_type, &known), tags: BTreeMap::new() })
 }
 
 /// What the ARN of a resource begins with that the call makes, or that does not exist: what EKS names by its cluster.

@@ -96,6 +96,11 @@ pub(crate) struct Call<'a> {
     pub(crate) id: Option<String>,
 }
 
+/// Whether a text is the identifier of an object of EC2.
+pub(crate) fn is_id(text: &str) -> bool {
+    Kind::of(text).is_some()
+}
+
 impl Kind {
     /// The kind of the object with an identifier.
     fn of(id: &str) -> Option<Self> {

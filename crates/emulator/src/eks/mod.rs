@@ -235,7 +235,6 @@ impl Eks {
         self.clusters.get_mut(name).ok_or_else(|| not_found(format!("No cluster found for name: {name}.")))
     }
 
-    /// Lets everything become what it has become by `now`.
     /// What becomes something else.
     pub(crate) fn changing(&self) -> impl Iterator<Item = Changing> {
         self.clusters.values().flat_map(|cluster| {
@@ -252,6 +251,7 @@ impl Eks {
         })
     }
 
+    /// Lets everything become what it has become by `now`.
     pub(crate) fn pass_time(region: &mut Region, chance: &mut Chance, now: Timestamp) {
         let names: Vec<String> = region.eks.clusters.keys().cloned().collect();
         for name in names {

@@ -14,7 +14,7 @@ pub(super) fn check(model: &Service, shape: &Shape, value: &Value) -> Result<(),
 fn fault(model: &Service, shape: &Shape, value: &Value, path: &str) -> Option<ApiError> {
     let inner = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     match (&shape.kind, value) {
-        (ShapeKind::Structure { members, required }, Value::Object(found)) => {
+        (ShapeKind::Structure { members, required, .. }, Value::Object(found)) => {
             if let Some(missing) = required.iter().find(|name| !found.contains_key(*name)) {
                 return Some(is_missing(model, &inner(missing)));
             }
@@ -66,7 +66,9 @@ fn out_of_bounds(shape: &Shape, length: usize) -> Option<String> {
 fn is_missing(model: &Service, path: &str) -> ApiError {
     match model.metadata.protocol {
         Protocol::Ec2 => ApiError::new("MissingParameter", format!("The request must contain the parameter {path}")),
-        Protocol::Query | Protocol::Json | Protocol::RestJson => invalid(model, path, "it must not be null"),
+        Protocol::Query | Protocol::Json | Protocol::RestJson | Protocol::RestXml => {
+            invalid(model, path, "it must not be null")
+        }
     }
 }
 
@@ -76,5 +78,6 @@ fn invalid(model: &Service, path: &str, what: &str) -> ApiError {
         Protocol::Query => ApiError::new("ValidationError", format!("Value at '{path}' failed: {what}")),
         Protocol::Json => ApiError::new("IllegalArgumentException", format!("{path}: {what}")),
         Protocol::RestJson => ApiError::new("InvalidParameterException", format!("{path}: {what}")),
+        Protocol::RestXml => ApiError::new("InvalidArgument", format!("{path}: {what}")),
     }
 }

@@ -101,9 +101,7 @@ fn no_more(model: &Service, node: &Node, path: &str) -> Result<(), ApiError> {
 fn unknown(model: &Service, path: &str) -> ApiError {
     match model.metadata.protocol {
         Protocol::Ec2 => ApiError::new("UnknownParameter", format!("The parameter {path} is not recognized")),
-        Protocol::Query | Protocol::Json | Protocol::RestJson => {
-            ApiError::new("ValidationError", format!("unknown parameter {path}"))
-        }
+        _ => ApiError::new("ValidationError", format!("unknown parameter {path}")),
     }
 }
 

@@ -59,7 +59,9 @@ pub(crate) fn read(method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes
     let (operation, parameters) = match model.metadata.protocol {
         Protocol::Ec2 | Protocol::Query => form::read(model, body).map_err(of_service)?,
         Protocol::Json => json::read(model, headers, body).map_err(of_service)?,
-        Protocol::RestJson => rest::read(model, method, uri, body).map_err(of_service)?,
+        Protocol::RestJson | Protocol::RestXml => {
+            rest::read(model, method, uri, (headers, body)).map_err(of_service)?
+        }
     };
     let of_operation = |error| Misunderstood { service: Some(scope.service), operation: Some(operation), error };
     let parameters = parameters.map_err(of_operation)?;

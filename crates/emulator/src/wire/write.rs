@@ -1,6 +1,7 @@
 //! Answers, in the protocol of their service.
 
 use axum::body::Body;
+use axum::http::header::{HeaderName, HeaderValue};
 use axum::http::{Response, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
 use crate::faults::PAGE_TOKENS;
-use crate::model::{Operation, Protocol, Reference, SERVICES, Service, ShapeKind};
+use crate::model::{Location, Operation, Protocol, Reference, SERVICES, Service, ShapeKind};
 use crate::wire::xml::Element;
 use crate::wire::{Misunderstood, Request};
 
@@ -92,7 +93,7 @@ pub(crate) fn answer(
             let version = model.metadata.json_version.as_deref().unwrap_or("1.1");
             let content_type = match model.metadata.protocol {
                 Protocol::Json => format!("application/x-amz-json-{version}"),
-                Protocol::Ec2 | Protocol::Query | Protocol::RestJson => "application/json".to_owned(),
+                _ => "application/json".to_owned(),
             };
             Ok(respond(StatusCode::OK, &content_type, words.in_json(body).to_string(), request_id, None))
         }
@@ -117,7 +118,56 @@ pub(crate) fn answer(
             root.push(metadata);
             Ok(respond(StatusCode::OK, "text/xml", words.in_xml(&root.document()), request_id, None))
         }
+        Protocol::RestXml => rest_xml(model, operation, value, request_id),
     }
+}
+
+/// Writes an answer whose members stand in headers, but for one that may be its body.
+fn rest_xml(
+    model: &Service,
+    operation: &Operation,
+    value: &Value,
+    request_id: &str,
+) -> Result<Response<Body>, ApiError> {
+    let Some(output) = &operation.output else { return Ok(in_s3(Response::new(Body::empty()), request_id)) };
+    let ShapeKind::Structure { members, payload, .. } = &model.shape(output).kind else {
+        return Err(ApiError::internal(format!("{}: not a structure", operation.name)));
+    };
+    let mut response = Response::new(Body::empty());
+    for (name, part) in value.as_object().into_iter().flatten() {
+        let path = format!("{}.{name}", operation.name);
+        let member = members.get(name).ok_or_else(|| no_place(&path))?;
+        let kind = &model.shape(member).kind;
+        if payload.as_ref() == Some(name) {
+            let bytes = STANDARD.decode(text(kind, part, &path)?);
+            *response.body_mut() = Body::from(bytes.map_err(|error| ApiError::internal(format!("{path}: {error}")))?);
+            continue;
+        }
+        let written = member.location_name.as_ref().unwrap_or(name);
+        let header = HeaderName::try_from(written).ok().filter(|_| member.location == Some(Location::Header));
+        let text = match (kind, part.as_f64()) {
+            (ShapeKind::Timestamp, Some(seconds)) => http_date(seconds, &path)?,
+            _ => text(kind, part, &path)?,
+        };
+        let (Some(header), Ok(text)) = (header, HeaderValue::try_from(text)) else { return Err(no_place(&path)) };
+        response.headers_mut().insert(header, text);
+    }
+    Ok(in_s3(response, request_id))
+}
+
+/// A point in time as headers say it.
+fn http_date(seconds: f64, path: &str) -> Result<String, ApiError> {
+    let failed = |error| ApiError::internal(format!("{path}: {error}"));
+    let moment = jiff::Timestamp::from_duration(jiff::SignedDuration::from_secs_f64(seconds)).map_err(failed)?;
+    jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&moment).map_err(failed)
+}
+
+/// S3 names the number of a request otherwise than the others.
+fn in_s3(mut response: Response<Body>, request_id: &str) -> Response<Body> {
+    if let Ok(id) = HeaderValue::try_from(request_id) {
+        response.headers_mut().insert("x-amz-request-id", id);
+    }
+    response
 }
 
 /// Writes why a request is not carried out.
@@ -154,6 +204,13 @@ pub(crate) fn failure(failed: &Misunderstood, request_id: &str) -> Response<Body
             root.push(inner);
             root.leaf("RequestId", request_id);
             respond(status, "text/xml", root.document(), request_id, None)
+        }
+        Protocol::RestXml => {
+            let mut root = Element::new("Error");
+            root.leaf("Code", &error.code);
+            root.leaf("Message", &error.message);
+            root.leaf("RequestId", request_id);
+            in_s3(respond(status, "application/xml", root.document(), request_id, None), request_id)
         }
     }
 }

@@ -19,8 +19,8 @@ use crate::journal::record::RECORD_SCHEMA;
 use crate::journal::state::JournalState;
 use crate::journal::{StoreFailure, StoreFailureKind};
 
-/// How long a lease lasts after the last write.
-const LEASE: Duration = Duration::from_mins(1);
+/// How long the lease of a journal in a bucket lasts after the last write.
+pub const LEASE: Duration = Duration::from_mins(1);
 /// How often a put is sent when no answer comes.
 const PUT_ATTEMPTS_MAX: u32 = 2;
 

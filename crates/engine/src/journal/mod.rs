@@ -25,6 +25,8 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Clock;
 use record::{Entry, Record};
 
+#[cfg(feature = "bucket")]
+pub use bucket::LEASE;
 pub use error::JournalError;
 pub use record::RunResult;
 pub use state::{JournalState, LastRun};

@@ -1,4 +1,4 @@
-//! Journals in S3.
+//! Journals in buckets.
 
 mod chain;
 
@@ -7,34 +7,43 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_types::service_config::ServiceConfigKey;
-use howso_infra_core::spec::{ClusterSpec, JournalLocation};
-use howso_infra_engine::{Clock, JournalPlace};
+use howso_infra_core::spec::{JournalLocation, JournalScheme};
+use howso_infra_engine::JournalPlace;
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
-use object_store::{ClientOptions, RetryConfig};
+use object_store::{ClientOptions, ObjectStore, RetryConfig};
 
-use crate::Error;
+use crate::{Error, Session};
 use chain::Chain;
 
 /// For how long a request is sent again that the store could not serve. Shorter than a lease, so that a run whose store is
 /// out of reach ends before its lease does.
 const RETRIES: Duration = Duration::from_secs(20);
 
+/// Where the journal of a cluster lies in a bucket. Sends no request to it.
+pub(super) async fn place(location: &JournalLocation, name: &str, session: &Session) -> Result<JournalPlace, Error> {
+    let path = Path::parse(format!("{}/{name}", location.prefix)).map_err(|error| refused(location, error.into()))?;
+    let store = match (&session.bucket, location.scheme) {
+        (Some(store), _) => Arc::clone(store),
+        (None, JournalScheme::S3) => s3(location, session).await?,
+    };
+    let url = format!("{}://{}/{path}", location.scheme.as_str(), location.bucket);
+    Ok(JournalPlace::Bucket { store, path, url })
+}
+
+fn refused(location: &JournalLocation, source: object_store::Error) -> Error {
+    Error::Bucket { location: location.to_string(), source }
+}
+
 /// Credentials, region and endpoint of a bucket come from where every AWS tool takes them: the environment, the profile,
-/// and what they point to. Sends no request to the bucket.
+/// and what they point to.
 ///
 /// The store's own way to find them is not used: it knows neither profiles nor SSO nor helper programs, and it takes
 /// settings from the environment that no other AWS tool knows.
-pub(super) async fn s3(
-    location: &JournalLocation,
-    name: &str,
-    spec: &ClusterSpec,
-    clock: &Arc<dyn Clock>,
-) -> Result<JournalPlace, Error> {
-    let refused = |source| Error::Bucket { location: location.to_string(), source };
+async fn s3(location: &JournalLocation, session: &Session) -> Result<Arc<dyn ObjectStore>, Error> {
+    let (spec, clock) = (&session.spec, &session.clock);
     // Boxed because it is large, and a part of every command's future.
     let config = Box::pin(aws_config::defaults(BehaviorVersion::latest()).load()).await;
-    let path = Path::parse(format!("{}/{name}", location.prefix)).map_err(|error| refused(error.into()))?;
     // A team's bucket is usually where its cluster is.
     let region = config.region().map_or_else(|| spec.location.to_string(), ToString::to_string);
     let client = ClientOptions::new()
@@ -54,9 +63,8 @@ pub(super) async fn s3(
         }
         builder = builder.with_endpoint(endpoint);
     }
-    let store = builder.build().map_err(refused)?;
-    let url = format!("{}://{}/{path}", location.scheme.as_str(), location.bucket);
-    Ok(JournalPlace::Bucket { store: Arc::new(store), path, url })
+    let store = builder.build().map_err(|source| refused(location, source))?;
+    Ok(Arc::new(store))
 }
 
 /// `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL` and what stands for them in the profile, in the order of the SDKs:

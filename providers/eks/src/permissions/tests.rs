@@ -62,10 +62,12 @@ fn a_boundary_binds_every_role_that_is_made() {
 
 #[test]
 fn only_whoever_changes_something_writes_the_journal() {
-    let Permissions { read, apply, destroy, .. } = documents("journal = \"s3://bucket/some/prefix\"\n", &[]);
+    let Permissions { read, apply, destroy, .. } =
+        documents("journal = \"s3://bucket/some/prefix\"\n", &["s3:GetObject"]);
     let objects = serde_json::json!(["arn:aws:s3:::bucket/some/prefix/*"]);
     assert_eq!(statement(&read, "ReadJournal").unwrap()["Resource"], objects);
     assert_eq!(statement(&read, "FindJournal").unwrap()["Resource"], serde_json::json!(["arn:aws:s3:::bucket"]));
+    assert_eq!(statement(&read, "ReadEverywhere"), None);
     assert!(!actions(&read).contains("s3:PutObject"));
     for document in [apply, destroy] {
         assert_eq!(statement(&document, "WriteJournal").unwrap()["Resource"], objects);

@@ -29,15 +29,16 @@ impl Report for Catalogue {
         for fault in Fault::ALL {
             add_line(&mut text, &format!("{:width$}  {}", fault.name(), fault.meaning()));
         }
-        text + "\nFAULT@12                 at the call of this number that changes something\n\
-                FAULT@ec2:CreateVpc      at the first call of an operation\n\
-                FAULT@ec2:CreateVpc#2    at the second\n\
-                FAULT@5%                 at five of a hundred calls to which it can happen, drawn from the seed\n\
-                FAULT@every              at each call that changes something, one in each of as many rehearsals\n\
-                FAULT@every-read         at each call that reads, likewise\n\
-                FAULT@every-kind-of-read at the first and the last of each operation that reads, likewise\n\
-                none                     nothing goes wrong (with --runs)\n\
-                random                   any of them at any call, drawn from the seed; twice for two (with --runs)\n"
+        text + "\nFAULT@12                  at the call of this number that changes something\n\
+                FAULT@ec2:CreateVpc       at the first call of an operation\n\
+                FAULT@ec2:CreateVpc#2     at the second\n\
+                FAULT@5%                  at five of a hundred calls to which it can happen, drawn from the seed\n\
+                FAULT@every               at each call that changes something, one in each of as many rehearsals\n\
+                FAULT@every-read          at each call that reads, likewise\n\
+                FAULT@every-kind-of-read  at the first and the last of each operation that reads, likewise\n\
+                FAULT@every-ec2:CreateVpc at each call of an operation, likewise\n\
+                none                      nothing goes wrong (with --runs)\n\
+                random                    any of them at any call, drawn from the seed; twice for two (with --runs)\n"
     }
 }
 

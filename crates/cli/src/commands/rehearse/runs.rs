@@ -142,17 +142,18 @@ fn cases(arguments: &RehearseArguments, faults: &Faults, calls: &[Call]) -> Vec<
         };
         return (arguments.seed..end).map(|seed| (seed, faults(seed))).collect();
     }
-    let places = |sweep: Sweep| match sweep.calls {
+    let places = |sweep: &Sweep| match &sweep.calls {
         Swept::Changes => {
             let places = changes.iter().enumerate().filter(|(_, call)| sweep.fault.applies_to(&call.name, true));
             places.map(|(number, _)| Place::MutatingCall(number)).collect()
         }
         Swept::Reads => reads(calls, sweep.fault),
         Swept::Operations => first_and_last(&reads(calls, sweep.fault)),
+        Swept::Operation(name) => by_operation(calls, sweep.fault, |call| call.name == *name),
     };
     let of_sweep = |sweep: &Sweep| {
         let fault = sweep.fault;
-        places(*sweep).into_iter().map(move |place| {
+        places(sweep).into_iter().map(move |place| {
             let planned = faults.planned.iter().cloned().chain([PlannedFault { fault, place }]);
             (arguments.seed, planned.collect())
         })
@@ -162,8 +163,13 @@ fn cases(arguments: &RehearseArguments, faults: &Faults, calls: &[Call]) -> Vec<
 
 /// Every read to which a fault can happen, by operation.
 fn reads(calls: &[Call], fault: Fault) -> Vec<Place> {
+    by_operation(calls, fault, |call| !call.mutates)
+}
+
+/// Every call of a choice to which a fault can happen, by operation.
+fn by_operation(calls: &[Call], fault: Fault, is_chosen: impl Fn(&Call) -> bool) -> Vec<Place> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for call in calls.iter().filter(|call| !call.mutates && fault.applies_to(&call.name, false)) {
+    for call in calls.iter().filter(|call| is_chosen(call) && fault.applies_to(&call.name, call.mutates)) {
         *counts.entry(&call.name).or_default() += 1;
     }
     let places = |(name, count): (&str, usize)| {
