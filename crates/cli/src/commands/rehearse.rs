@@ -400,7 +400,5 @@ async fn perform(
 
 /// Whether a user would simply give the same command again.
 fn is_resumable(failure: &Failure) -> bool {
-    use Exit::{Credentials, Failed, Held, LeftBehind, Partly, Quota};
-
-    matches!(Exit::of(failure), Failed | Partly | Held | Credentials | Quota | LeftBehind)
+    matches!(Exit::of(failure), Exit::Failed | Exit::Partly | Exit::Credentials | Exit::Quota | Exit::LeftBehind)
 }

@@ -87,7 +87,7 @@ impl Permissions {
     }
 }
 
-/// The resources that a call names and asks for permissions on, each once.
+/// The resources that a call names, of all types on which it asks for permissions.
 pub(crate) fn named(request: &Request, region: &Region, iam: &Iam) -> Vec<Resource> {
     let service = REFERENCE.get(request.service);
     let types = service.and_then(|service| service.actions.get(request.operation.name.as_str()));
